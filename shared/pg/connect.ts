@@ -114,6 +114,7 @@ async function openSession(
     database: endpoint.database,
     ssl,
     application_name: options.applicationName,
+    ...(endpoint.options === undefined ? {} : { options: endpoint.options }),
     connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,

@@ -18,6 +18,8 @@ export interface PgEndpoint {
   password?: string | (() => Promise<string>);
   database: string;
   tls: TlsSettings;
+  /** libpq's `options`, sent when connecting (`-c name=value …`); the fixed session wins over it. */
+  options?: string;
 }
 
 /** The same server and login, another database. */
