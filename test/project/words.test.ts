@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { readSources, root } from './sources.ts';
+
+/** Files are named after what they are about; these names are about nothing. */
+const BUCKET = /(^|\/)(utils?|helpers?|common|misc|manager)(\/|\.ts$)/;
+
+/** Left over from work in progress, or true on one machine only. */
+const LEFTOVER: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:TODO|FIXME|XXX|HACK)\b/, 'an unfinished mark'],
+  [/\b(?:it|test|describe)\.only\b/, 'a test that switches the others off'],
+  [/\bdebugger\b;/, 'a debugger statement'],
+  [/@ts-ignore|@ts-nocheck/, 'a silenced type error'],
+  [/['"`\s]\/(?:home|Users|root|work)\/\w/, "one machine's path"],
+];
+
+test('files are named after one concept', () => {
+  expect(
+    readSources()
+      .map(({ file }) => file)
+      .filter((file) => BUCKET.test(file)),
+  ).toEqual([]);
+});
+
+test('nothing is left over from writing', () => {
+  const found = readSources()
+    .filter(({ file }) => file !== 'test/project/words.test.ts')
+    .flatMap(({ file, text }) =>
+      LEFTOVER.filter(([pattern]) => pattern.test(text)).map(([, what]) => `${file}: ${what}`),
+    );
+  expect(found).toEqual([]);
+});
+
+test('files stay below 400 lines', () => {
+  const long = readSources()
+    .map(({ file, text }) => ({ file, lines: text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > 400);
+  expect(long).toEqual([]);
+});
+
+test('the lock file names no registry', () => {
+  const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
+  expect(lock.match(/"resolved": "[^"]+"/g) ?? []).toEqual([]);
+});
