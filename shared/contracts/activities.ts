@@ -1,0 +1,159 @@
+import type { MigrationErrorKind } from '../errors/migrationError.ts';
+import type { MigrationRef, ReplicationRecord } from './records.ts';
+
+/**
+ * What the orchestrators ask of the activities. Inputs are ids, never lists or secrets; results are
+ * small, because they stay in the orchestration's history and are replayed in every episode.
+ */
+
+/** An activity does not throw: a failure is a value with a text that may be shown. */
+export type ActivityResult<Value> =
+  { ok: true; value: Value } | { ok: false; error: { kind: MigrationErrorKind; message: string } };
+
+/** Every input names the migration; `delayMs` is how long a repeated attempt waits before it starts. */
+interface MigrationInput {
+  ref: MigrationRef;
+  delayMs?: number;
+}
+
+export interface DatabaseInput extends MigrationInput {
+  database: string;
+}
+
+interface GenerationInput extends DatabaseInput {
+  /** Number of the snapshot under which this copy reads. */
+  generation: number;
+}
+
+interface SnapshotInput extends GenerationInput {
+  snapshot: string;
+}
+
+export type GateOutcome =
+  | {
+      next: 'go';
+      databases: string[];
+      jobs: number;
+      validate: boolean;
+      migrate: boolean;
+      verify: boolean;
+    }
+  /** The wanted state of the row releases it, or this moment (ISO 8601). */
+  | { next: 'wait'; until?: string }
+  | { next: 'canceled' }
+  | { next: 'failed'; message: string };
+
+export interface TargetPreparation {
+  /** `done`: nothing is left to do. `afterCopy`: the rows are complete, go on behind the copy. */
+  resumeAt: 'done' | 'copy' | 'afterCopy';
+  /** Greatest generation that was ever asked for; the next one is above it. */
+  lastGeneration: number;
+}
+
+export interface CopyPlan {
+  batchCount: number;
+  tableCount: number;
+  bytes: number;
+  hasLargeObjects: boolean;
+}
+
+/** What one copyBatch did. */
+export interface BatchOutcome {
+  tablesDone: number;
+  tablesFailed: number;
+  rows: number;
+  bytes: number;
+  /** Set for a part: its table, and of how many parts that table has. */
+  part?: { tableId: string; partCount: number };
+  /** Index builds that are activities of their own; 0 when the batch built its indexes itself. */
+  indexCount: number;
+}
+
+export interface CopyCounters {
+  queuedTables: number;
+  loadingTables: number;
+  completedTables: number;
+  erroredTables: number;
+  rowsCopied: number;
+  bytesCopied: number;
+}
+
+export interface ActivityMap {
+  passGates: { input: MigrationInput; output: GateOutcome };
+  validateServers: { input: MigrationInput; output: { failed: boolean } };
+  validateDatabase: { input: DatabaseInput; output: { failed: boolean } };
+  finishValidation: { input: MigrationInput & { goOn: boolean }; output: { failed: boolean } };
+  noteCancel: { input: MigrationInput; output: { canceled: boolean } };
+  completeMigration: { input: MigrationInput & { failure?: string }; output: { state: string } };
+
+  prepareTarget: { input: DatabaseInput; output: TargetPreparation };
+  requestSnapshot: { input: GenerationInput & { instanceId: string }; output: null };
+  readReplication: { input: DatabaseInput; output: ReplicationRecord['observed'] };
+  copySchema: { input: SnapshotInput; output: null };
+  planCopy: { input: SnapshotInput & { jobs: number }; output: CopyPlan };
+  copyBatch: { input: SnapshotInput & { batch: number; attempt: number }; output: BatchOutcome };
+  buildIndex: { input: GenerationInput & { batch: number; index: number }; output: null };
+  finishTable: { input: GenerationInput & { batch: number }; output: null };
+  copyLargeObjects: { input: SnapshotInput; output: { count: number } };
+  recordProgress: { input: DatabaseInput & { counters: CopyCounters }; output: null };
+  verifyDatabase: { input: SnapshotInput & { jobs: number }; output: { differenceCount: number } };
+  finishCopy: { input: GenerationInput; output: { failedTables: number } };
+  restorePostData: { input: DatabaseInput & { jobs: number }; output: null };
+  finishTarget: { input: DatabaseInput & { jobs: number }; output: null };
+  completeDatabase: {
+    input: DatabaseInput & {
+      outcome: 'Succeeded' | 'Failed' | 'Canceled';
+      message: string;
+      /** Keep the snapshot, so that a resume copies only the tables that failed. */
+      keepSnapshot: boolean;
+    };
+    output: null;
+  };
+
+  purgeMigration: { input: MigrationInput; output: null };
+}
+
+export type ActivityName = keyof ActivityMap;
+export type ActivityInput<Name extends ActivityName> = ActivityMap[Name]['input'];
+export type ActivityOutput<Name extends ActivityName> = ActivityMap[Name]['output'];
+
+/** Input of migrationOrchestrator. */
+export interface MigrationOrchestration {
+  ref: MigrationRef;
+  run: number;
+}
+
+/** Input of migrateDatabase, and what it carries through continue-as-new. */
+export interface DatabaseOrchestration {
+  ref: MigrationRef;
+  database: string;
+  jobs: number;
+  /** Compare the content before the snapshot is let go. */
+  verify: boolean;
+  copy?: CopyWindowState;
+}
+
+/** Where the copy of one database stands; plain data, so that it survives continue-as-new. */
+export interface CopyWindowState {
+  generation: number;
+  snapshot: string;
+  batchCount: number;
+  nextBatch: number;
+  /** Work that earlier work gave rise to; it goes first. */
+  followUps: CopyUnit[];
+  /** Parts of a table that are in, by table. */
+  partsDone: Record<string, number>;
+  /** Index builds that are still open, by batch. */
+  indexesOpen: Record<string, number>;
+  /** Tables or batches of which something failed: their follow-ups are not begun. */
+  broken: Record<string, true>;
+  counters: CopyCounters;
+  /** Sentences about what failed outside of tables; the first few. */
+  failures: string[];
+}
+
+export type CopyUnit =
+  | { kind: 'batch'; batch: number; attempt: number }
+  | { kind: 'index'; batch: number; index: number; attempt: number }
+  | { kind: 'finish'; batch: number; attempt: number }
+  | { kind: 'largeObjects'; attempt: number };
