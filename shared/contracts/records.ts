@@ -193,7 +193,14 @@ export interface ReplicationRecord {
   database: string;
   desired:
     // Hold an exported snapshot for the offline copy of this generation.
-    | { phase: 'holdSnapshot'; generation: number; include: string[]; exclude: string[] }
+    // `until` (ISO 8601) bounds it when it is only kept for a possible resume.
+    | {
+        phase: 'holdSnapshot';
+        generation: number;
+        include: string[];
+        exclude: string[];
+        until?: string;
+      }
     // Let go of everything.
     | { phase: 'released' };
   observed:
@@ -213,6 +220,8 @@ export interface ReplicationRecord {
 export interface EventRecord {
   /** CloudEvents type without the prefix: `MigrationStateChanged`. */
   type: string;
+  /** The ARM id of the target server, lower case. */
+  source: string;
   /** `migrations/{name}` or `migrations/{name}/databases/{db}`. */
   subject: string;
   time: string;

@@ -1,0 +1,165 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { MigrationError } from '../errors/migrationError.ts';
+
+/** Where the tables, blobs and queues are. */
+export type StorageSettings =
+  | { kind: 'connectionString'; connectionString: string }
+  /** The process's managed identity logs in. */
+  | { kind: 'identity'; accountName: string };
+
+export type SecretSettings =
+  /** Encrypted files; for one machine. */
+  { kind: 'file'; folder: string } | { kind: 'keyVault'; url: string };
+
+export interface Settings {
+  storage: StorageSettings;
+  secrets: SecretSettings;
+  /** Host patterns that a migration may name; everything when empty. */
+  allowedHosts: string[];
+  eventGrid?: { endpoint: string; key?: string };
+  jobs: number;
+  retentionDays: number;
+  pgBinDir?: string;
+  tablePrefix: string;
+}
+
+/** Nothing between two commas, spaces around names: forgiven. */
+function commaSeparated(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+const count = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'is no whole number')
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `is not between ${min} and ${max}`);
+
+const httpUrl = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
+}, 'is no http or https URL');
+
+/** Every variable that pgmove reads, with its description; the documentation is made from this. */
+export const ENVIRONMENT = {
+  AzureWebJobsStorage: z
+    .string()
+    .optional()
+    .describe(
+      'Connection string of the storage account with tables, blobs and queues, or UseDevelopmentStorage=true for Azurite on its usual ports.',
+    ),
+  AzureWebJobsStorage__accountName: z
+    .string()
+    .regex(/^[a-z0-9]{3,24}$/, 'is no storage account name')
+    .optional()
+    .describe(
+      'Name of the storage account, reached with the managed identity; used when there is no connection string.',
+    ),
+  PGMOVE_SECRETS: z
+    .string()
+    .refine(
+      (text) => /^file:./.test(text) || URL.parse(text)?.protocol === 'https:',
+      'is neither file:<folder> nor the https URL of a Key Vault',
+    )
+    .optional()
+    .describe(
+      'Where passwords and client keys are kept: file:<folder> (encrypted files, default file:.pgmove/secrets on one machine) or the URL of a Key Vault (needed in Azure).',
+    ),
+  PGMOVE_ALLOWED_HOSTS: z
+    .string()
+    .optional()
+    .describe(
+      'Comma-separated host names (with * as wildcard), addresses and CIDR ranges that a migration may name as source or target. Default: every host. Link-local addresses are always refused.',
+    ),
+  EVENT_GRID_TOPIC_ENDPOINT: httpUrl
+    .optional()
+    .describe(
+      'Endpoint of the Event Grid topic, or of any HTTP sink for CloudEvents batches. Default: events are kept in the table only.',
+    ),
+  EVENT_GRID_TOPIC_KEY: z
+    .string()
+    .optional()
+    .describe(
+      'Access key of the Event Grid topic. Default: the managed identity (needs an https endpoint).',
+    ),
+  PGMOVE_JOBS: count(1, 64)
+    .optional()
+    .describe(
+      'Connections that copy or build indexes at once in one migration that does not say. Default 4.',
+    ),
+  PGMOVE_RETENTION_DAYS: count(1, 3650)
+    .optional()
+    .describe('Days after which an ended migration is purged. Default 30.'),
+  PG_BIN_DIR: z
+    .string()
+    .optional()
+    .describe(
+      'Folder of pg_dump and pg_restore. Default: the newest found in the usual folders and PATH.',
+    ),
+  PGMOVE_TABLE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9]{0,19}$/, 'is not a letter and up to 19 letters or digits')
+    .optional()
+    .describe(
+      'Put before the names of tables, queues and the blob container, so that several installations share an account. Default: none.',
+    ),
+};
+
+const environmentSchema = z.object(ENVIRONMENT);
+
+/**
+ * Reads the settings from the environment.
+ *
+ * @throws MigrationError invalidInput that lists everything that is wrong, by variable.
+ */
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  // An empty variable counts as absent: shells and container files make no difference.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  const storage = readStorage(given, problems);
+  const secrets = readSecrets(given, problems);
+  if (problems.length > 0 || !parsed.success || storage === undefined) {
+    throw new MigrationError('invalidInput', `The settings are not valid: ${problems.join('; ')}.`);
+  }
+  const values = parsed.data;
+  return {
+    storage,
+    secrets,
+    allowedHosts: commaSeparated(values.PGMOVE_ALLOWED_HOSTS ?? ''),
+    eventGrid:
+      values.EVENT_GRID_TOPIC_ENDPOINT === undefined
+        ? undefined
+        : { endpoint: values.EVENT_GRID_TOPIC_ENDPOINT, key: values.EVENT_GRID_TOPIC_KEY },
+    jobs: values.PGMOVE_JOBS ?? 4,
+    retentionDays: values.PGMOVE_RETENTION_DAYS ?? 30,
+    pgBinDir: values.PG_BIN_DIR,
+    tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
+  };
+}
+
+function readStorage(env: NodeJS.ProcessEnv, problems: string[]): StorageSettings | undefined {
+  const connectionString = env.AzureWebJobsStorage;
+  if (connectionString !== undefined) return { kind: 'connectionString', connectionString };
+  const accountName = env.AzureWebJobsStorage__accountName;
+  if (accountName !== undefined) return { kind: 'identity', accountName };
+  problems.push('AzureWebJobsStorage or AzureWebJobsStorage__accountName is needed');
+  return undefined;
+}
+
+function readSecrets(env: NodeJS.ProcessEnv, problems: string[]): SecretSettings {
+  const text = env.PGMOVE_SECRETS;
+  if (text?.startsWith('https:')) return { kind: 'keyVault', url: text };
+  // The disk of a function instance is not shared and does not last.
+  if (text === undefined && env.WEBSITE_INSTANCE_ID !== undefined) {
+    problems.push('PGMOVE_SECRETS is needed in Azure: the URL of a Key Vault');
+  }
+  const folder = text?.replace(/^file:/, '') ?? path.join('.pgmove', 'secrets');
+  return { kind: 'file', folder: path.resolve(folder) };
+}

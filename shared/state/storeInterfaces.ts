@@ -1,0 +1,165 @@
+import type {
+  DatabaseRecord,
+  EventRecord,
+  MigrationRecord,
+  MigrationRef,
+  ReplicationRecord,
+  TableRecord,
+} from '../contracts/records.ts';
+import type { QueueName } from '../contracts/names.ts';
+import type { TableState } from '../contracts/status.ts';
+
+/** What a change makes of a record; undefined leaves the row as it is. */
+export interface Change<T> {
+  record: T;
+  /** Go to the row's outbox in the same write. */
+  events?: EventRecord[];
+}
+
+export interface Page<T> {
+  rows: T[];
+  continuation?: string;
+}
+
+/** An event in a row's outbox; the id is the same however often it is published. */
+export interface OutboxEntry {
+  id: string;
+  event: EventRecord;
+}
+
+/** Which migrations a timer looks at; all conditions given must hold. */
+export interface MigrationFilter {
+  ended?: boolean;
+  hasOutbox?: boolean;
+  /** ISO 8601. */
+  endedBefore?: string;
+}
+
+export type ListFilter = 'Active' | 'All';
+
+export interface MigrationStore {
+  get(ref: MigrationRef): Promise<MigrationRecord | undefined>;
+  find(scope: string, name: string): Promise<MigrationRecord | undefined>;
+  list(scope: string, filter: ListFilter): AsyncIterable<MigrationRecord>;
+  page(
+    scope: string,
+    filter: ListFilter,
+    options?: { top?: number; continuation?: string },
+  ): Promise<Page<MigrationRecord>>;
+  /** Over all scopes, for timers: a scan of the table. */
+  listEverywhere(filter?: MigrationFilter): AsyncIterable<MigrationRecord>;
+  /** @throws MigrationError targetOccupied when the name is taken. */
+  create(record: MigrationRecord, events?: EventRecord[]): Promise<void>;
+  /**
+   * Reads, changes and writes the row under its ETag, again when another writer was faster: the
+   * change may run more than once and must not do anything else.
+   *
+   * @throws MigrationError invalidInput when there is no such row.
+   */
+  update(
+    ref: MigrationRef,
+    change: (record: MigrationRecord) => Change<MigrationRecord> | undefined,
+  ): Promise<MigrationRecord>;
+  delete(ref: MigrationRef): Promise<void>;
+  outbox(ref: MigrationRef): Promise<OutboxEntry[]>;
+  clearOutbox(ref: MigrationRef, ids: string[]): Promise<void>;
+}
+
+export interface DatabaseStore {
+  get(migrationId: string, database: string): Promise<DatabaseRecord | undefined>;
+  /** All databases of a migration, by name. */
+  list(migrationId: string): Promise<DatabaseRecord[]>;
+  /** Inserts or replaces; the row's outbox is kept. */
+  put(record: DatabaseRecord): Promise<void>;
+  /** As MigrationStore.update. */
+  update(
+    migrationId: string,
+    database: string,
+    change: (record: DatabaseRecord) => Change<DatabaseRecord> | undefined,
+  ): Promise<DatabaseRecord>;
+  deleteAll(migrationId: string): Promise<void>;
+  outbox(migrationId: string, database: string): Promise<OutboxEntry[]>;
+  clearOutbox(migrationId: string, database: string, ids: string[]): Promise<void>;
+  /** Rows of all migrations whose outbox is not empty. */
+  listWithOutbox(): AsyncIterable<DatabaseRecord>;
+}
+
+export type TablePatch = Partial<TableRecord> & { tableId: string };
+
+export interface TableStore {
+  /** Inserts or replaces, 100 rows in a transaction. */
+  putMany(migrationId: string, database: string, rows: readonly TableRecord[]): Promise<void>;
+  /** Changes only the properties given; rows that are missing are created with them. */
+  updateMany(migrationId: string, database: string, patches: readonly TablePatch[]): Promise<void>;
+  page(
+    migrationId: string,
+    database: string,
+    options?: { state?: TableState; top?: number; continuation?: string },
+  ): Promise<Page<TableRecord>>;
+  all(migrationId: string, database: string): AsyncIterable<TableRecord>;
+  deleteAll(migrationId: string, database: string): Promise<void>;
+}
+
+export interface ReplicationStore {
+  get(migrationId: string, database: string): Promise<ReplicationRecord | undefined>;
+  /** Of one migration, or of all. */
+  list(migrationId?: string): AsyncIterable<ReplicationRecord>;
+  put(record: ReplicationRecord): Promise<void>;
+  update(
+    migrationId: string,
+    database: string,
+    change: (record: ReplicationRecord) => ReplicationRecord | undefined,
+  ): Promise<ReplicationRecord>;
+  delete(migrationId: string, database: string): Promise<void>;
+}
+
+export interface StoredEvent {
+  /** 1, 2, 3 … for each migration. */
+  sequence: number;
+  id: string;
+  event: EventRecord;
+}
+
+export interface EventStore {
+  /** Inserts the event unless one of that id is there; either way answers its sequence number. */
+  append(migrationId: string, entry: OutboxEntry): Promise<number>;
+  /** In order of their sequence. */
+  list(migrationId: string): AsyncIterable<StoredEvent>;
+  deleteAll(migrationId: string): Promise<void>;
+}
+
+export interface BlobStore {
+  putJson(path: string, value: unknown): Promise<void>;
+  getJson<T>(path: string): Promise<T | undefined>;
+  uploadFile(path: string, localFile: string): Promise<void>;
+  /** @throws MigrationError invalidInput when there is no such blob. */
+  downloadFile(path: string, localFile: string): Promise<void>;
+  deletePrefix(prefix: string): Promise<void>;
+}
+
+export interface QueueMessage {
+  text: string;
+  dequeueCount: number;
+  delete(): Promise<void>;
+}
+
+export interface QueueStore {
+  send(queue: QueueName, text: string): Promise<void>;
+  receive(
+    queue: QueueName,
+    options?: { max?: number; visibilitySeconds?: number; signal?: AbortSignal },
+  ): Promise<QueueMessage[]>;
+}
+
+/** All of them; `openStores` in stores.ts gives one. */
+export interface Stores {
+  migrations: MigrationStore;
+  databases: DatabaseStore;
+  tables: TableStore;
+  replications: ReplicationStore;
+  events: EventStore;
+  blobs: BlobStore;
+  queues: QueueStore;
+  /** Creates what is missing; see ensureStores. */
+  ensure(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import type { Settings } from '../config/settings.ts';
+import { openBlobStore } from './blobStore.ts';
+import { openClients } from './clients.ts';
+import { openDatabaseStore } from './databaseStore.ts';
+import { openEventStore } from './eventStore.ts';
+import { openMigrationStore } from './migrationStore.ts';
+import { openQueueStore } from './queueStore.ts';
+import { openReplicationStore } from './replicationStore.ts';
+import type { Stores } from './storeInterfaces.ts';
+import { openTableStore } from './tableStore.ts';
+
+export type * from './storeInterfaces.ts';
+
+/** Opens the stores without a request; nothing is created. */
+export function openStores(settings: Settings): Stores {
+  const clients = openClients(settings);
+  const blobs = openBlobStore(clients);
+  const queues = openQueueStore(clients);
+  return {
+    migrations: openMigrationStore(clients, blobs, queues),
+    databases: openDatabaseStore(clients, blobs, queues),
+    tables: openTableStore(clients),
+    replications: openReplicationStore(clients, blobs),
+    events: openEventStore(clients),
+    blobs,
+    queues,
+    ensure: clients.ensure,
+  };
+}
+
+/** Creates tables, queues and the container where they are missing, once per process. */
+export function ensureStores(stores: Stores): Promise<void> {
+  return stores.ensure();
+}
