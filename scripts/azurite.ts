@@ -9,6 +9,8 @@ export interface AzuriteOptions {
   folder?: string;
   /** Ports to listen on; free ones when absent or 0. */
   ports?: Partial<AzuritePorts>;
+  /** Keeps the terminal's Ctrl-C away from it: its starter stops it, after what writes to it. */
+  detached?: boolean;
 }
 
 export interface AzuritePorts {
@@ -63,7 +65,11 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Runnin
     ],
     // The channel ends with this process, and the server with the channel: a starter that is
     // killed leaves nothing behind.
-    { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: process.env },
+    {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: process.env,
+      detached: options.detached ?? false,
+    },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const ports = await readPorts(child);

@@ -1,0 +1,80 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { collect, parseJobs } from '../arguments.ts';
+
+export interface MigrateOptions {
+  source: string;
+  target: string;
+  database?: string[];
+  allDatabases?: boolean;
+  include?: string[];
+  exclude?: string[];
+  overwrite?: boolean;
+  verify: 'none' | 'counts' | 'hash';
+  jobs?: number;
+  name?: string;
+  json?: boolean;
+  url?: string;
+  key?: string;
+}
+
+export function registerMigrate(program: Command): void {
+  program
+    .command('migrate')
+    .description(
+      'copy databases to another server and wait for the end; starts the service for as long as ' +
+        'it takes when none is running',
+    )
+    .requiredOption(
+      '--source <uri>',
+      'server to read: postgresql://user@host:port/database?sslmode=…',
+    )
+    .requiredOption(
+      '--target <uri>',
+      'server to write; another database name than the source\u2019s renames the database',
+    )
+    .option(
+      '--database <name>',
+      'database of the source, may be repeated (default: the one in --source)',
+      collect,
+    )
+    .option('--all-databases', 'every database of the source that holds user objects')
+    .option(
+      '--include <pattern>',
+      'only tables like schema.table, with * and ?; may be repeated',
+      collect,
+    )
+    .option(
+      '--exclude <pattern>',
+      'no tables like schema.table, with * and ?; may be repeated',
+      collect,
+    )
+    .option('--overwrite', 'drop target databases that hold objects, and make them again')
+    .addOption(
+      new Option('--verify <how>', 'compare the tables of both sides after the copy')
+        .choices(['none', 'counts', 'hash'])
+        .default('none'),
+    )
+    .option(
+      '--jobs <number>',
+      'tables copied and indexes built at once (default: as the service decides)',
+      parseJobs,
+    )
+    .option('--name <name>', 'name of the migration (default: made from the database and the time)')
+    .option('--json', 'write the final resource, and nothing else, to stdout')
+    .addOption(
+      new Option('--url <url>', 'service to use instead of the one of this folder').env(
+        'PGMOVE_URL',
+      ),
+    )
+    .addOption(new Option('--key <key>', 'function key of that service').env('PGMOVE_KEY'))
+    .addHelpText(
+      'after',
+      '\nPGPASSWORD, the passfile and the other variables of libpq are read as psql reads them.\n' +
+        'Exit codes: 0 succeeded, 1 failed, 2 usage or nothing started, 3 validation failed, 4 canceled.',
+    )
+    .action(async (options: MigrateOptions) => {
+      const { runMigrate } = await import('./migrate.ts');
+      process.exitCode = await runMigrate(options);
+    });
+}

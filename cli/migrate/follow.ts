@@ -1,0 +1,103 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { MigrationApi, MigrationResource, TableProgress } from '../apiClient.ts';
+import { CommandError, EXIT } from '../exitCode.ts';
+import { createProgressReader } from './progress.ts';
+import type { ProgressView } from './progressView.ts';
+import { hasEnded } from './summary.ts';
+
+export interface FollowOptions {
+  api: MigrationApi;
+  name: string;
+  view: ProgressView;
+  startedMs: number;
+  /** Whether the view shows single tables; they cost a request each time. */
+  showsTables: boolean;
+  /** Aborted by the first Ctrl-C: the migration is then asked to cancel. */
+  cancel: AbortSignal;
+}
+
+/** Often at first, for databases that take a second; less often when it takes its time. */
+export function pollDelay(elapsedMs: number): number {
+  if (elapsedMs < 5_000) return 75;
+  if (elapsedMs < 30_000) return 250;
+  return 500;
+}
+
+/**
+ * Reads the migration again and again until it has ended.
+ *
+ * @throws CommandError when the migration waits for something that this command cannot give.
+ */
+export async function followMigration(options: FollowOptions): Promise<MigrationResource> {
+  const reader = createProgressReader(options.startedMs);
+  let isCanceling = false;
+  let refusal: CommandError | undefined;
+  for (;;) {
+    if (options.cancel.aborted && !isCanceling) {
+      isCanceling = true;
+      await cancel(options);
+    }
+    const resource = await options.api.get(options.name);
+    const tables = options.showsTables ? await tablesAtWork(options, resource) : new Map();
+    options.view.update(reader.read(resource, tables, Date.now()));
+    if (hasEnded(resource)) {
+      if (refusal !== undefined) throw refusal;
+      return resource;
+    }
+    // The check before the start has ruled the gates out; one can still close in between.
+    if (resource.properties.currentStatus.state === 'WaitingForUserAction' && !isCanceling) {
+      refusal = gateError(resource);
+      isCanceling = true;
+      await options.api.update(options.name, { cancel: 'True' });
+    }
+    const wake = isCanceling ? {} : { signal: options.cancel };
+    await pause(pollDelay(Date.now() - options.startedMs), undefined, wake).catch(() => undefined);
+  }
+}
+
+async function cancel(options: FollowOptions): Promise<void> {
+  options.view.note('Canceling. Ctrl-C again stops at once and leaves everything as it is.');
+  await options.api.update(options.name, { cancel: 'True' }).catch((error: unknown) => {
+    // It may have ended in the meantime; the next answer says so.
+    if (!(error instanceof CommandError)) throw error;
+    options.view.note(error.message);
+  });
+}
+
+function gateError(resource: MigrationResource): CommandError {
+  const gate = resource.properties.currentStatus.currentSubStateDetails?.currentSubState;
+  if (gate === 'WaitingForTargetDBOverwriteConfirmation') {
+    return new CommandError(
+      EXIT.usage,
+      'A target database holds objects. Nothing was changed; --overwrite drops and makes it again.',
+    );
+  }
+  return new CommandError(
+    EXIT.failed,
+    `The migration waited for an answer (${gate ?? 'unknown'}) that this command does not give, and was canceled.`,
+  );
+}
+
+/** More tables than this are not asked for one by one. */
+const TABLES_WORTH_ASKING = 500;
+
+async function tablesAtWork(
+  options: FollowOptions,
+  resource: MigrationResource,
+): Promise<Map<string, TableProgress[]>> {
+  const details = resource.properties.currentStatus.currentSubStateDetails?.dbDetails ?? {};
+  const active = Object.entries(details).filter(
+    ([, detail]) =>
+      detail.migrationState === 'InProgress' &&
+      (detail.fullLoadLoadingTables ?? 0) > 0 &&
+      (detail.tablesTotal ?? 0) <= TABLES_WORTH_ASKING,
+  );
+  const answers = await Promise.all(
+    active.map(async ([database]): Promise<[string, TableProgress[]]> => {
+      const tables = await options.api.tables(options.name, database).catch(() => []);
+      const atWork = tables.filter(({ state }) => state === 'copying' || state === 'indexing');
+      return [database, atWork.sort((a, b) => b.bytes - a.bytes)];
+    }),
+  );
+  return new Map(answers);
+}
