@@ -1,0 +1,43 @@
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { ENVIRONMENT, readSettings } from '../../shared/config/settings.ts';
+
+test('one variable is enough on one machine', () => {
+  expect(
+    readSettings({ AzureWebJobsStorage: 'UseDevelopmentStorage=true', PG_BIN_DIR: '' }),
+  ).toEqual({
+    storage: { kind: 'connectionString', connectionString: 'UseDevelopmentStorage=true' },
+    secrets: { kind: 'file', folder: path.resolve('.pgmove/secrets') },
+    allowedHosts: [],
+    jobs: 4,
+    retentionDays: 30,
+    tablePrefix: '',
+  });
+});
+
+test('everything that is wrong is told at once, by name and without the values', () => {
+  const read = () =>
+    readSettings({
+      PGMOVE_JOBS: '0',
+      PGMOVE_RETENTION_DAYS: 'soon',
+      EVENT_GRID_TOPIC_ENDPOINT: 'ftp://secretvalue',
+      PGMOVE_SECRETS: 'vault',
+      PGMOVE_TABLE_PREFIX: '1x',
+    });
+  expect(read).toThrow(
+    /PGMOVE_SECRETS.*EVENT_GRID_TOPIC_ENDPOINT.*PGMOVE_JOBS.*PGMOVE_RETENTION_DAYS.*PGMOVE_TABLE_PREFIX.*AzureWebJobsStorage/,
+  );
+  expect(read).not.toThrow(/secretvalue/);
+});
+
+test('Azure needs a Key Vault', () => {
+  const env = { AzureWebJobsStorage__accountName: 'account1', WEBSITE_INSTANCE_ID: 'x' };
+  expect(() => readSettings(env)).toThrow(/PGMOVE_SECRETS is needed/);
+  const settings = readSettings({ ...env, PGMOVE_SECRETS: 'https://v.vault.azure.net' });
+  expect(settings.secrets).toEqual({ kind: 'keyVault', url: 'https://v.vault.azure.net' });
+  expect(settings.storage).toEqual({ kind: 'identity', accountName: 'account1' });
+});
+
+test('every variable has a description', () => {
+  for (const schema of Object.values(ENVIRONMENT)) expect(schema.description).toBeTruthy();
+});
