@@ -81,15 +81,15 @@ function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flo
     const target = valueOf(yield* callActivity(context, 'prepareTarget', { ref, database }));
     if (target.resumeAt === 'done') return { end: 'Succeeded' };
     if (target.resumeAt === 'afterCopy') return yield* afterCopy(context, input);
-    generation = target.lastGeneration;
+    generation = target.generation;
   }
   for (;;) {
     if (copy === undefined) {
-      generation += 1;
       const begun = yield* beginCopy(context, input, generation);
       if (begun.next === 'again') {
         copiesLeft -= 1;
         if (copiesLeft === 0) return { end: 'Failed', message: begun.message };
+        generation += 1;
         continue;
       }
       copy = begun.state;
@@ -101,6 +101,7 @@ function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flo
     copiesLeft -= 1;
     if (copiesLeft === 0) return { end: 'Failed', message: window.message };
     copy = undefined;
+    generation += 1;
   }
   return yield* endCopy(context, input, copy);
 }
@@ -165,13 +166,14 @@ function* awaitSnapshot(
     yield* callActivity(context, 'requestSnapshot', { ref, database, generation, instanceId }),
   );
   for (let poll = 0; poll < MOST_SNAPSHOT_POLLS; poll += 1) {
+    const observed = valueOf(yield* callActivity(context, 'readReplication', { ref, database }));
+    if ('generation' in observed && observed.generation === generation) {
+      if (observed.phase === 'snapshotHeld') return observed.snapshot;
+      throw new Leave({ end: 'Failed', message: `${database}: ${observed.reason}` });
+    }
     const until = secondsFromNow(context, SNAPSHOT_POLL_SECONDS);
     const cause = yield* eventOrTime(context, event, until);
     if (cause === 'event') event = context.df.waitForExternalEvent('replication');
-    const observed = valueOf(yield* callActivity(context, 'readReplication', { ref, database }));
-    if (!('generation' in observed) || observed.generation !== generation) continue;
-    if (observed.phase === 'snapshotHeld') return observed.snapshot;
-    throw new Leave({ end: 'Failed', message: `${database}: ${observed.reason}` });
   }
   throw new Leave({
     end: 'Failed',

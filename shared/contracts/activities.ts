@@ -46,8 +46,8 @@ export type GateOutcome =
 export interface TargetPreparation {
   /** `done`: nothing is left to do. `afterCopy`: the rows are complete, go on behind the copy. */
   resumeAt: 'done' | 'copy' | 'afterCopy';
-  /** Greatest generation that was ever asked for; the next one is above it. */
-  lastGeneration: number;
+  /** Generation to copy under: a new one, or that of a snapshot that is still held. */
+  generation: number;
 }
 
 export interface CopyPlan {

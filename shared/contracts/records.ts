@@ -155,6 +155,10 @@ export interface DatabaseRecord {
   bytesTotal: number;
   tablesTotal: number;
   message: string;
+  /** This migration made the target database, and may make it again. */
+  targetCreated?: boolean;
+  /** Everything is on the target; only the traces of the migration are still to go. */
+  targetComplete?: boolean;
   notCarried: NotCarried[];
   verification?: VerificationResult;
   startedOn?: string;

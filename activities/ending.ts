@@ -1,0 +1,171 @@
+import { schemaPath } from '../shared/contracts/blobPaths.ts';
+import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
+import { isDatabaseEnded, isEnded } from '../shared/contracts/status.ts';
+import type { MigrationState } from '../shared/contracts/status.ts';
+import { transitionDatabase, transitionMigration } from '../shared/contracts/transitions.ts';
+import { dropControlSchema } from '../shared/pg/copy/control.ts';
+import { restoreEventTriggers } from '../shared/pg/schema/eventTriggers.ts';
+import type { SchemaPlan } from '../shared/pg/schema/plan.ts';
+import { isCancelWanted } from './steps/cancelWatch.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { noteNotCarried } from './steps/notCarried.ts';
+import { keepSnapshotForResume, releaseSnapshot } from './steps/releaseSnapshot.ts';
+
+const MOST_NAMED_TABLES = 20;
+
+/** Ends a database: its snapshot, its traces on the target, its state. Idempotent. */
+defineActivity(
+  'completeDatabase',
+  async (input, env) => {
+    const { ref, database, outcome } = input;
+    if (input.keepSnapshot) await keepSnapshotForResume(env.stores, ref, database, Date.now());
+    else await releaseSnapshot(env.stores, ref, database);
+    if (outcome === 'Succeeded') await leaveTarget(env, database);
+    const tables = outcome === 'Failed' ? await failedTables(env, database) : '';
+    const message = [input.message, tables].filter((text) => text !== '').join(' ');
+    const now = new Date().toISOString();
+    await env.stores.databases.update(ref.id, database, (row) =>
+      transitionDatabase(ref, row, outcome, now, {
+        message,
+        operation: outcome === 'Succeeded' ? 'Completed' : row.operation,
+        loadingTables: 0,
+      }),
+    );
+    return null;
+  },
+  { evenWhenCanceled: true },
+);
+
+/**
+ * The last steps on the target. What goes before them is noted as complete first, because without
+ * the schema pgmove a later run could not tell this database from somebody else's.
+ */
+async function leaveTarget(env: ActivityEnvironment, database: string): Promise<void> {
+  const { ref } = env.record;
+  const row = await env.stores.databases.get(ref.id, database);
+  await env.stores.databases.update(ref.id, database, (current) => ({
+    record: { ...current, targetComplete: true },
+  }));
+  await using target = await env.open('target', database);
+  await dropControlSchema(target);
+  const plan = await env.stores.blobs.getJson<SchemaPlan>(
+    schemaPath(ref.id, database, row?.generation ?? 0),
+  );
+  if (plan === undefined) return;
+  // They would fire on every statement of ours: hence after all of them.
+  await noteNotCarried(env.stores, ref, database, await restoreEventTriggers(target, plan));
+}
+
+async function failedTables(env: ActivityEnvironment, database: string): Promise<string> {
+  const { rows, continuation } = await env.stores.tables.page(env.record.ref.id, database, {
+    state: 'failed',
+    top: MOST_NAMED_TABLES,
+  });
+  if (rows.length === 0) return '';
+  const causes = rows.map(({ error }) => error).join(' ');
+  return `Tables that failed: ${causes}${continuation === undefined ? '' : ' And more.'}`;
+}
+
+/** A PATCH asked to cancel while databases are being worked on: says so in the states. */
+defineActivity(
+  'noteCancel',
+  async ({ ref }, env) => {
+    const { record } = env;
+    if (!record.wanted.cancel || isEnded(record.status)) return { canceled: false };
+    const now = new Date().toISOString();
+    await env.stores.migrations.update(ref, (row) =>
+      isEnded(row.status)
+        ? undefined
+        : transitionMigration(
+            row,
+            { state: 'InProgress', subState: 'CancelingRequestedDBMigrations' },
+            now,
+          ),
+    );
+    for (const row of await env.stores.databases.list(ref.id)) {
+      if (isDatabaseEnded(row.state) || !isCancelWanted(record, row.database)) continue;
+      await env.stores.databases.update(ref.id, row.database, (current) =>
+        isDatabaseEnded(current.state)
+          ? undefined
+          : transitionDatabase(ref, current, 'Canceling', now),
+      );
+    }
+    return { canceled: true };
+  },
+  { evenWhenCanceled: true },
+);
+
+/** Ends the migration in the state that its databases ended in. Idempotent. */
+defineActivity(
+  'completeMigration',
+  async ({ ref, failure }, env) => {
+    const databases = await settleDatabases(env, failure);
+    const now = new Date().toISOString();
+    const updated = await env.stores.migrations.update(ref, (row) =>
+      isEnded(row.status)
+        ? undefined
+        : transitionMigration(row, finalState(row, databases, failure), now),
+    );
+    if (updated.status.state === 'Succeeded') {
+      await env.deleteSecrets();
+      await env.stores.migrations.update(ref, (row) => ({
+        record: { ...row, secretsDeleted: true },
+      }));
+    }
+    return { state: updated.status.state };
+  },
+  { evenWhenCanceled: true },
+);
+
+/** No orchestration works on a database any more: what is still open ends here. */
+async function settleDatabases(
+  env: ActivityEnvironment,
+  failure: string | undefined,
+): Promise<DatabaseRecord[]> {
+  const { ref, spec } = env.record;
+  const now = new Date().toISOString();
+  const rows = await env.stores.databases.list(ref.id);
+  // Nothing was begun on the databases of a migration that only validated, or failed in it.
+  const { subState } = env.record.status;
+  if (spec.option === 'Validate' || subState === 'ValidationInProgress') return rows;
+  return await Promise.all(
+    rows.map(async (row) => {
+      if (isDatabaseEnded(row.state)) return row;
+      await releaseSnapshot(env.stores, ref, row.database);
+      const isCanceled = isCancelWanted(env.record, row.database) || row.state === 'Canceling';
+      const message = isCanceled ? '' : (failure ?? 'The migration ended before this database.');
+      return await env.stores.databases.update(ref.id, row.database, (current) =>
+        transitionDatabase(ref, current, isCanceled ? 'Canceled' : 'Failed', now, { message }),
+      );
+    }),
+  );
+}
+
+function finalState(
+  record: MigrationRecord,
+  databases: readonly DatabaseRecord[],
+  failure: string | undefined,
+): MigrationState {
+  if (record.validation?.status === 'Failed' && record.status.subState === 'ValidationInProgress') {
+    return {
+      state: 'ValidationFailed',
+      subState: 'Completed',
+      error: 'The validation failed; validationDetails has what failed and the remedies.',
+    };
+  }
+  if (failure !== undefined) return { state: 'Failed', subState: 'Completed', error: failure };
+  const failed = databases.filter(({ state }) => state === 'Failed');
+  if (failed.length > 0) {
+    const error = failed.map((row) => withName(row)).join('\n');
+    return { state: 'Failed', subState: 'Completed', error };
+  }
+  const isCanceled = databases.some(({ state }) => state === 'Canceled') || isCancelWanted(record);
+  const isAllDone = databases.length > 0 && databases.every(({ state }) => state === 'Succeeded');
+  if (isCanceled && !isAllDone) return { state: 'Canceled', subState: 'Completed' };
+  return { state: 'Succeeded', subState: 'Completed' };
+}
+
+function withName({ database, message }: DatabaseRecord): string {
+  return message.startsWith(`${database}:`) ? message : `${database}: ${message}`;
+}

@@ -1,0 +1,132 @@
+import type { GateOutcome } from '../shared/contracts/activities.ts';
+import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
+import type { WaitingGate } from '../shared/contracts/status.ts';
+import { transitionMigration } from '../shared/contracts/transitions.ts';
+import { targetDatabaseState } from '../shared/pg/schema/database.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { checkServers } from './steps/serverCheck.ts';
+import type { SourceDatabase } from './steps/serverCheck.ts';
+import { isOurs } from './steps/targetDatabase.ts';
+
+/**
+ * Looks at both servers and at what the row wants, and says which gate holds the migration, if any.
+ * Called again after every wake-up; writes nothing but the migration's own rows.
+ */
+defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
+  const { record } = env;
+  const { wanted, spec } = record;
+  await moveTo(env, { state: 'InProgress', subState: 'PerformingPreRequisiteSteps' });
+  const check = await checkServers(env);
+  if ('problem' in check) return { next: 'failed', message: check.problem };
+  await env.stores.migrations.update(ref, (row) => ({
+    record: { ...row, sourceMetadata: check.source, targetMetadata: check.target },
+  }));
+  if (wanted.databases.length === 0) return await wait(env, 'WaitingForDBsToMigrateSpecification');
+  const { databases } = check;
+  await createRows(env, databases);
+  if (spec.option !== 'Validate' && !wanted.overwriteDbsInTarget) {
+    const occupied = await occupiedTargets(env, databases);
+    if (occupied) return await wait(env, 'WaitingForTargetDBOverwriteConfirmation');
+  }
+  const held = spec.option === 'Validate' ? undefined : schedule(record, Date.now());
+  if (held !== undefined) return await wait(env, held.gate, held.until);
+  const validate = spec.option !== 'Migrate';
+  await moveTo(env, {
+    state: 'InProgress',
+    subState: validate ? 'ValidationInProgress' : 'MigratingData',
+  });
+  return {
+    next: 'go',
+    databases: databases.map(({ name }) => name),
+    jobs: spec.jobs,
+    validate,
+    migrate: spec.option !== 'Validate',
+    verify: spec.verify !== 'none',
+  };
+});
+
+type State = MigrationRecord['status'];
+
+async function moveTo(env: ActivityEnvironment, state: State): Promise<void> {
+  await env.stores.migrations.update(env.record.ref, (row) =>
+    transitionMigration(row, state, new Date().toISOString()),
+  );
+}
+
+async function wait(
+  env: ActivityEnvironment,
+  gate: WaitingGate,
+  until?: string,
+): Promise<GateOutcome> {
+  await moveTo(env, { state: 'WaitingForUserAction', subState: gate });
+  return { next: 'wait', ...(until === undefined ? {} : { until }) };
+}
+
+/** The gate that time holds: not asked to start, or the window has not begun. */
+function schedule(
+  { wanted }: MigrationRecord,
+  now: number,
+): { gate: WaitingGate; until?: string } | undefined {
+  if (wanted.startDataMigration) return undefined;
+  if (wanted.windowStart === undefined) return { gate: 'WaitingForDataMigrationScheduling' };
+  if (Date.parse(wanted.windowStart) <= now) return undefined;
+  return { gate: 'WaitingForDataMigrationWindow', until: wanted.windowStart };
+}
+
+/** One row per database, once; a run after a resume finds them. */
+async function createRows(
+  env: ActivityEnvironment,
+  databases: readonly SourceDatabase[],
+): Promise<void> {
+  const { id } = env.record.ref;
+  const known = new Set((await env.stores.databases.list(id)).map(({ database }) => database));
+  const missing = databases.filter(({ name }) => !known.has(name));
+  await Promise.all(
+    missing.map(({ name, bytes }) =>
+      env.stores.databases.put(newRow(id, name, env.targetName(name), bytes)),
+    ),
+  );
+}
+
+function newRow(
+  migrationId: string,
+  database: string,
+  targetDatabase: string,
+  bytesTotal: number,
+): DatabaseRecord {
+  return {
+    migrationId,
+    database,
+    targetDatabase,
+    state: 'InProgress',
+    operation: 'Waiting',
+    generation: 0,
+    queuedTables: 0,
+    loadingTables: 0,
+    completedTables: 0,
+    erroredTables: 0,
+    rowsCopied: 0,
+    bytesCopied: 0,
+    bytesTotal,
+    tablesTotal: 0,
+    message: '',
+    notCarried: [],
+  };
+}
+
+/** Whether a target database holds objects that this migration did not put there. */
+async function occupiedTargets(
+  env: ActivityEnvironment,
+  databases: readonly SourceDatabase[],
+): Promise<boolean> {
+  for (const { name } of databases) {
+    const row = await env.stores.databases.get(env.record.ref.id, name);
+    if (row?.state === 'Succeeded' || row?.targetComplete === true) continue;
+    const state = await targetDatabaseState(env.endpoint('target', name), {
+      applicationName: 'pgmove/gates',
+    });
+    if (state.state === 'hasObjects' && !(await isOurs(env, name))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,135 @@
+import { batchPath, schemaPath } from '../shared/contracts/blobPaths.ts';
+import type { CopyPlan } from '../shared/contracts/activities.ts';
+import type { TableRecord } from '../shared/contracts/records.ts';
+import { MigrationError } from '../shared/errors/migrationError.ts';
+import type { PgSession } from '../shared/pg/connect.ts';
+import type { CopyBatch, TableOutcome } from '../shared/pg/copy/batch.ts';
+import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.ts';
+import type { PlannedTable } from '../shared/pg/copy/format.ts';
+import { planBatches } from '../shared/pg/copy/plan.ts';
+import { listTables } from '../shared/pg/copy/tables.ts';
+import type { SchemaPlan, TableIndexWork } from '../shared/pg/schema/plan.ts';
+import type { BatchPlan } from './steps/batchPlan.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { setOperation } from './steps/operation.ts';
+import { openUnderSnapshot } from './steps/sourceSnapshot.ts';
+
+/** From this size on the indexes of a table are built in parallel, each as a unit of its own. */
+const INDEX_UNITS_FROM_BYTES = 32 * 1024 * 1024;
+
+const BLOBS_AT_ONCE = 16;
+
+/**
+ * Lists the tables under the snapshot and plans them into batches, largest first. Idempotent: the
+ * same snapshot gives the same plan, which is written over.
+ */
+defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
+  const { ref, database, generation, snapshot, jobs } = input;
+  await setOperation(env.stores, ref, database, 'Planning the copy');
+  const schema = await env.stores.blobs.getJson<SchemaPlan>(
+    schemaPath(ref.id, database, generation),
+  );
+  if (schema === undefined) {
+    throw new MigrationError('internal', `${database}: the schema of the copy is missing.`);
+  }
+  await using source = await openUnderSnapshot(env, database, snapshot);
+  await using target = await env.open('target', database);
+  const { includeTables: include, excludeTables: exclude } = env.record.spec;
+  const all = await listTables(source, { include, exclude });
+  // What depends on a table that is left out is left out of the schema with it.
+  const leftOut = new Set(schema.leftOutTableOids);
+  const tables = all.filter(({ oid }) => !leftOut.has(oid));
+  const { ready, failed } = planFormats(
+    tables,
+    await sourceFacts(source),
+    await targetShape(target, tables),
+  );
+  refuseUncopyable(database, failed);
+  const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
+  await writeBatches(env, database, generation, batches, schema.indexWork);
+  await env.stores.tables.deleteAll(ref.id, database);
+  await env.stores.tables.putMany(ref.id, database, tableRecords(ready, batches));
+  const bytes = ready.reduce((sum, table) => sum + table.bytes, 0);
+  const hasLargeObjects = await sourceHasLargeObjects(source);
+  await env.stores.databases.update(ref.id, database, (row) => ({
+    record: {
+      ...row,
+      operation: 'Copying tables',
+      queuedTables: ready.length,
+      loadingTables: 0,
+      completedTables: 0,
+      erroredTables: 0,
+      rowsCopied: 0,
+      bytesCopied: 0,
+      bytesTotal: bytes,
+      tablesTotal: ready.length,
+    },
+  }));
+  return { batchCount: batches.length, tableCount: ready.length, bytes, hasLargeObjects };
+});
+
+/** A table that cannot be copied at all is told before the first row moves. */
+function refuseUncopyable(database: string, failed: readonly TableOutcome[]): void {
+  const causes = failed.flatMap((outcome) => (outcome.state === 'failed' ? [outcome.error] : []));
+  if (causes.length === 0) return;
+  const more = causes.length > 20 ? ` And ${causes.length - 20} more.` : '';
+  throw new MigrationError(
+    'dataFailed',
+    `${database}: ${causes.length} tables cannot be copied. ${causes.slice(0, 20).join(' ')}${more}`,
+  );
+}
+
+async function writeBatches(
+  env: ActivityEnvironment,
+  database: string,
+  generation: number,
+  batches: readonly CopyBatch[],
+  indexWork: SchemaPlan['indexWork'],
+): Promise<void> {
+  const { id } = env.record.ref;
+  for (let first = 0; first < batches.length; first += BLOBS_AT_ONCE) {
+    await Promise.all(
+      batches.slice(first, first + BLOBS_AT_ONCE).map((batch, offset) => {
+        const path = batchPath(id, database, generation, first + offset);
+        return env.stores.blobs.putJson(path, batchPlan(batch, indexWork));
+      }),
+    );
+  }
+}
+
+function batchPlan(batch: CopyBatch, indexWork: SchemaPlan['indexWork']): BatchPlan {
+  const works = batch.items.map(({ oid }): TableIndexWork | undefined => indexWork[String(oid)]);
+  const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES;
+  return { batch, indexWork: works, hasIndexUnits: batch.kind === 'part' || isLarge };
+}
+
+function tableRecords(
+  tables: readonly PlannedTable[],
+  batches: readonly CopyBatch[],
+): TableRecord[] {
+  const partCounts = new Map<number, number>();
+  for (const { items } of batches) {
+    for (const { oid, part } of items) partCounts.set(oid, part?.count ?? 1);
+  }
+  return tables.map(({ oid, schema, name, bytes }) => ({
+    tableId: String(oid),
+    schema,
+    table: name,
+    state: 'queued',
+    rows: 0,
+    bytes: 0,
+    bytesTotal: bytes,
+    partCount: partCounts.get(oid) ?? 1,
+    partsDone: 0,
+    attempt: 0,
+    copyMs: 0,
+    indexMs: 0,
+    error: '',
+  }));
+}
+
+async function sourceHasLargeObjects(source: PgSession): Promise<boolean> {
+  const { rowCount } = await source.query('select from pg_catalog.pg_largeobject_metadata limit 1');
+  return (rowCount ?? 0) > 0;
+}

@@ -1,0 +1,75 @@
+import type { TargetPreparation } from '../shared/contracts/activities.ts';
+import type { DatabaseRecord } from '../shared/contracts/records.ts';
+import { MigrationError } from '../shared/errors/migrationError.ts';
+import { createControlSchema, isStepDone } from '../shared/pg/copy/control.ts';
+import { targetDatabaseState } from '../shared/pg/schema/database.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { setOperation } from './steps/operation.ts';
+import { isOurs, recreateDatabase } from './steps/targetDatabase.ts';
+
+/**
+ * Makes the target database ready to be filled: created, or emptied where that was confirmed, and
+ * marked as this migration's. Idempotent: a database that is marked is left as it is.
+ */
+defineActivity('prepareTarget', async ({ ref, database }, env) => {
+  const row = await env.stores.databases.get(ref.id, database);
+  if (row === undefined) throw new MigrationError('internal', `There is no row of ${database}.`);
+  if (row.state === 'Succeeded' || row.targetComplete === true) return done('done', row);
+  await env.stores.databases.update(ref.id, database, (current) => ({
+    record: {
+      ...current,
+      operation: 'Preparing the target database',
+      startedOn: current.startedOn ?? new Date().toISOString(),
+    },
+  }));
+  if (await isOurs(env, database)) {
+    if (await isCopyComplete(env, row)) return done('afterCopy', row);
+    return { resumeAt: 'copy', generation: await nextGeneration(env, row) };
+  }
+  await makeDatabase(env, row);
+  await using target = await env.open('target', database);
+  await createControlSchema(target, { migrationId: ref.id, database });
+  await setOperation(env.stores, ref, database, 'Target database is ready');
+  return done('copy', row);
+});
+
+function done(resumeAt: TargetPreparation['resumeAt'], row: DatabaseRecord): TargetPreparation {
+  return { resumeAt, generation: row.generation + 1 };
+}
+
+/** A snapshot that is still held goes on: what was copied under it is not copied again. */
+async function nextGeneration(env: ActivityEnvironment, row: DatabaseRecord): Promise<number> {
+  const replication = await env.stores.replications.get(row.migrationId, row.database);
+  const isHeld =
+    replication?.desired.phase === 'holdSnapshot' &&
+    replication.observed.phase === 'snapshotHeld' &&
+    replication.observed.generation === row.generation;
+  return isHeld ? row.generation : row.generation + 1;
+}
+
+async function isCopyComplete(env: ActivityEnvironment, row: DatabaseRecord): Promise<boolean> {
+  if (row.generation === 0) return false;
+  await using session = await env.open('target', row.database);
+  return await isStepDone(session, 'copyComplete', row.generation);
+}
+
+async function makeDatabase(env: ActivityEnvironment, row: DatabaseRecord): Promise<void> {
+  const { database } = row;
+  const name = env.targetName(database);
+  const endpoint = env.endpoint('target', database);
+  const state = await targetDatabaseState(endpoint, { applicationName: 'pgmove/prepare' });
+  if (state.state === 'empty') return;
+  if (state.state === 'hasObjects' && !env.record.wanted.overwriteDbsInTarget) {
+    throw new MigrationError(
+      'targetOccupied',
+      `${database}: the target database ${name} has objects (${state.objects.join(', ')}). Set ` +
+        'overwriteDbsInTarget to "True" to replace it, or name another one in targetDbNames.',
+    );
+  }
+  // Noted before it is done: whoever made the database may make it again after a lost snapshot.
+  await env.stores.databases.update(env.record.ref.id, database, (current) => ({
+    record: { ...current, targetCreated: true },
+  }));
+  await recreateDatabase(env, database, state.state === 'hasObjects');
+}

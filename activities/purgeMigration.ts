@@ -1,0 +1,38 @@
+import { migrationFolder } from '../shared/contracts/blobPaths.ts';
+import { messageOf } from '../shared/errors/migrationError.ts';
+import { dropControlSchema } from '../shared/pg/copy/control.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { releaseSnapshot } from './steps/releaseSnapshot.ts';
+import { isOurs } from './steps/targetDatabase.ts';
+
+/** Removes everything that an ended migration left, its row last. Idempotent. */
+defineActivity(
+  'purgeMigration',
+  async ({ ref }, env) => {
+    for (const { database } of await env.stores.databases.list(ref.id)) {
+      await releaseSnapshot(env.stores, ref, database);
+      await dropTraces(env, database);
+      await env.stores.tables.deleteAll(ref.id, database);
+      await env.stores.replications.delete(ref.id, database);
+    }
+    await env.stores.blobs.deletePrefix(migrationFolder(ref.id));
+    await env.deleteSecrets();
+    await env.stores.events.deleteAll(ref.id);
+    await env.stores.databases.deleteAll(ref.id);
+    await env.stores.migrations.delete(ref);
+    return null;
+  },
+  { evenWhenCanceled: true },
+);
+
+/** A target that is gone or cannot be reached any more keeps nobody from forgetting the migration. */
+async function dropTraces(env: ActivityEnvironment, database: string): Promise<void> {
+  try {
+    if (!(await isOurs(env, database))) return;
+    await using target = await env.open('target', database);
+    await dropControlSchema(target);
+  } catch (error) {
+    env.context.warn(`The schema pgmove stays in ${database} on the target: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,30 @@
+import { batchPath } from '../../shared/contracts/blobPaths.ts';
+import { MigrationError } from '../../shared/errors/migrationError.ts';
+import type { CopyBatch } from '../../shared/pg/copy/batch.ts';
+import type { TableIndexWork } from '../../shared/pg/schema/plan.ts';
+import type { ActivityEnvironment } from './defineActivity.ts';
+
+/** What planCopy leaves for the activities of one batch. */
+export interface BatchPlan {
+  batch: CopyBatch;
+  /** Index work of the batch's tables, in the same order; absent for a table without any. */
+  indexWork: (TableIndexWork | undefined | null)[];
+  /** Whether the indexes are units of their own, so that they are built in parallel. */
+  hasIndexUnits: boolean;
+}
+
+export async function readBatchPlan(
+  env: ActivityEnvironment,
+  input: { database: string; generation: number; batch: number },
+): Promise<BatchPlan> {
+  const { database, generation, batch } = input;
+  const path = batchPath(env.record.ref.id, database, generation, batch);
+  const plan = await env.stores.blobs.getJson<BatchPlan>(path);
+  if (plan === undefined) {
+    throw new MigrationError('internal', `${database}: the plan of batch ${batch} is missing.`);
+  }
+  return plan;
+}
+
+/** Memory for one index build; the builds of a migration run at most `jobs` at once. */
+export const INDEX_BUILD_OPTIONS = { maintenanceWorkMem: '256MB' } as const;

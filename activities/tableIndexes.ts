@@ -1,0 +1,51 @@
+import type { PgSession } from '../shared/pg/connect.ts';
+import { readCopies } from '../shared/pg/copy/control.ts';
+import { buildIndex, finishTable } from '../shared/pg/schema/indexes.ts';
+import { INDEX_BUILD_OPTIONS, readBatchPlan } from './steps/batchPlan.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+
+/** Builds one index of a large table. Idempotent: an index that is there and valid is done. */
+defineActivity('buildIndex', async (input, env) => {
+  const plan = await readBatchPlan(env, input);
+  const work = plan.indexWork[0]?.indexes[input.index];
+  if (work === undefined) return null;
+  await using session = await env.open('target', input.database);
+  await buildIndex(session, work, INDEX_BUILD_OPTIONS);
+  return null;
+});
+
+/** Adds the constraints of a large table over its indexes, and notes that the table is complete. */
+defineActivity('finishTable', async (input, env) => {
+  const { ref, database } = input;
+  const plan = await readBatchPlan(env, input);
+  const item = plan.batch.items[0];
+  if (item === undefined) return null;
+  await using session = await env.open('target', database);
+  const work = plan.indexWork[0];
+  if (work) await finishTable(session, work, INDEX_BUILD_OPTIONS);
+  await env.stores.tables.updateMany(ref.id, database, [
+    {
+      tableId: String(item.oid),
+      state: 'completed',
+      error: '',
+      endedOn: new Date().toISOString(),
+      ...(item.part === undefined ? {} : await sumOfParts(session, item.oid, input.generation)),
+    },
+  ]);
+  return null;
+});
+
+async function sumOfParts(
+  session: PgSession,
+  oid: number,
+  generation: number,
+): Promise<{ rows: number; bytes: number; partsDone: number; copyMs: number }> {
+  const copies = await readCopies(session, [oid]);
+  const parts = copies.filter((copy) => copy.part > 0 && copy.generation === generation);
+  return {
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    partsDone: parts.filter(({ state }) => state === 'done').length,
+    copyMs: Math.max(0, ...parts.map(({ copyMs }) => copyMs)),
+  };
+}

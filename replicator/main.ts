@@ -1,0 +1,21 @@
+import pino from 'pino';
+import { readSettings } from '../shared/config/settings.ts';
+import { openSecretStore } from '../shared/secrets/secretStore.ts';
+import { ensureStores, openStores } from '../shared/state/stores.ts';
+import { runReplicator } from './service.ts';
+
+/** The replicator's process: runs until SIGTERM or SIGINT, or until its parent is gone. */
+const settings = readSettings();
+const log = pino({ name: 'replicator', level: process.env['PGMOVE_LOG_LEVEL'] ?? 'info' });
+const stop = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+process.once('disconnect', () => stop.abort());
+
+const stores = openStores(settings);
+await ensureStores(stores);
+const secrets = openSecretStore(settings);
+process.stdout.write('replicator ready\n');
+process.send?.({ ready: true });
+await runReplicator({ stores, secrets, log, signal: stop.signal });
+// The channel to the parent would keep the process alive.
+if (process.connected) process.disconnect();

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { QUEUES } from '../shared/contracts/names.ts';
+import type { ReplicationStatusMessage } from '../shared/contracts/names.ts';
+import type { ReplicationRecord } from '../shared/contracts/records.ts';
+import { messageOf } from '../shared/errors/migrationError.ts';
+import type { SecretStore } from '../shared/secrets/secretStore.ts';
+import type { Stores } from '../shared/state/stores.ts';
+import { leaseUntil, mayClaim, RENEW_EVERY_MS } from './lease.ts';
+import { SnapshotKeeper } from './snapshotKeeper.ts';
+
+/** A lost message only costs time: all rows are looked at this often. */
+const SWEEP_EVERY_MS = 3_000;
+
+const QUEUE_POLL_MS = 150;
+
+export interface ReplicatorOptions {
+  stores: Stores;
+  secrets: SecretStore;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/**
+ * Works every claimed row of Replications from its desired towards its observed phase, until the
+ * signal ends it. Then all snapshots are released and the leases given back.
+ */
+export async function runReplicator(options: ReplicatorOptions): Promise<void> {
+  const { stores, secrets, log, signal } = options;
+  const owner = randomUUID();
+  const busy = new Map<string, Promise<void>>();
+  await using keeper = new SnapshotKeeper(stores, secrets, (record, generation, reason) => {
+    log.warn({ migration: record.ref.id, database: record.database, generation }, 'snapshot lost');
+    void observe(record, { phase: 'snapshotLost', generation, reason });
+  });
+
+  const observe = async (record: ReplicationRecord, observed: ReplicationRecord['observed']) => {
+    const { id } = record.ref;
+    try {
+      const row = await stores.replications.update(id, record.database, (current) => ({
+        ...current,
+        observed,
+        lease: { owner, until: leaseUntil(Date.now()) },
+      }));
+      const message: ReplicationStatusMessage = {
+        migrationId: id,
+        database: record.database,
+        instanceId: row.waitingInstanceId,
+      };
+      await stores.queues.send(QUEUES.replicationStatus, JSON.stringify(message));
+    } catch (error) {
+      // The row was purged, or storage is away; the next sweep sees what is still wanted.
+      log.warn({ migration: id, database: record.database, reason: messageOf(error) }, 'not noted');
+    }
+  };
+
+  const work = async (seen: ReplicationRecord) => {
+    const record = await claim(stores, seen, owner);
+    if (record === undefined) return;
+    const { desired, observed } = record;
+    if (desired.phase === 'released') {
+      await keeper.release(record);
+      if (observed.phase !== 'released') await observe(record, { phase: 'released' });
+      return;
+    }
+    if (keeper.holds(record, desired.generation)) {
+      if (desired.until === undefined || Date.parse(desired.until) > Date.now()) return;
+      await keeper.release(record);
+      const reason = 'The snapshot was kept for a resume, and the time for it ran out.';
+      await observe(record, { phase: 'snapshotLost', generation: desired.generation, reason });
+      return;
+    }
+    if ('generation' in observed && observed.generation === desired.generation) {
+      // Held by a process that is gone: its snapshot went with its connection.
+      if (observed.phase !== 'snapshotHeld') return;
+      const reason = 'The replicator that held the snapshot ended.';
+      await observe(record, { phase: 'snapshotLost', generation: desired.generation, reason });
+      return;
+    }
+    log.info({ migration: record.ref.id, database: record.database }, 'taking a snapshot');
+    await observe(record, await keeper.hold(record, desired, signal));
+  };
+
+  /** One row at a time per database; a row that is being worked on is looked at again later. */
+  const sweep = async () => {
+    for await (const record of stores.replications.list()) {
+      if (isSettled(record)) continue;
+      const key = `${record.ref.id}/${record.database}`;
+      if (busy.has(key)) continue;
+      const done = work(record)
+        .catch((error: unknown) => log.error({ reason: messageOf(error) }, 'row not worked on'))
+        .finally(() => busy.delete(key));
+      busy.set(key, done);
+    }
+  };
+
+  let lastSweep = 0;
+  let lastRenewal = Date.now();
+  while (!signal.aborted) {
+    try {
+      const messages = await stores.queues.receive(QUEUES.replicatorCommands, { max: 32, signal });
+      await Promise.all(messages.map((message) => message.delete()));
+      const now = Date.now();
+      if (messages.length > 0 || now - lastSweep >= SWEEP_EVERY_MS) {
+        lastSweep = now;
+        await sweep();
+      }
+      if (now - lastRenewal >= RENEW_EVERY_MS) {
+        lastRenewal = now;
+        await renew(stores, keeper, owner);
+      }
+    } catch (error) {
+      if (!signal.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
+    }
+    await sleep(QUEUE_POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  await Promise.all(busy.values());
+}
+
+function isSettled(record: ReplicationRecord): boolean {
+  return record.desired.phase === 'released' && record.observed.phase === 'released';
+}
+
+/** Writes this process's lease into the row; undefined when another replicator holds it. */
+async function claim(
+  stores: Stores,
+  seen: ReplicationRecord,
+  owner: string,
+): Promise<ReplicationRecord | undefined> {
+  let claimed = false;
+  const record = await stores.replications.update(seen.ref.id, seen.database, (current) => {
+    claimed = mayClaim(current, owner, Date.now());
+    if (!claimed || current.lease?.owner === owner) return undefined;
+    return { ...current, lease: { owner, until: leaseUntil(Date.now()) } };
+  });
+  return claimed ? record : undefined;
+}
+
+async function renew(stores: Stores, keeper: SnapshotKeeper, owner: string): Promise<void> {
+  for await (const record of stores.replications.list()) {
+    const { desired } = record;
+    if (desired.phase !== 'holdSnapshot' || !keeper.holds(record, desired.generation)) continue;
+    await stores.replications.update(record.ref.id, record.database, (current) =>
+      mayClaim(current, owner, Date.now())
+        ? { ...current, lease: { owner, until: leaseUntil(Date.now()) } }
+        : undefined,
+    );
+  }
+}
