@@ -1,3 +1,4 @@
+export { readDatabaseFacts } from './databaseFacts.ts';
 import { MigrationError } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
 import type { ConnectOptions } from '../connect.ts';
@@ -15,10 +16,6 @@ export async function targetDatabaseState(
   _target: PgEndpoint,
   _options: ConnectOptions,
 ): Promise<TargetDatabaseState> {
-  throw new MigrationError('internal', 'Not built yet.');
-}
-
-export async function readDatabaseFacts(_source: PgSession): Promise<DatabaseFacts> {
   throw new MigrationError('internal', 'Not built yet.');
 }
 

@@ -1,40 +1,88 @@
-import { MigrationError } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
-import type { IndexWork, TableIndexWork } from './plan.ts';
+import { finishTable } from './tableIndexes.ts';
+import type { BuildOptions } from './tableIndexes.ts';
+import type { TableIndexWork } from './plan.ts';
+import { sliceBegin, throwIfNotTheObjects } from './slices.ts';
 
-export interface BuildOptions {
-  /** As in postgresql.conf: '512MB'. The server's own when absent. */
-  maintenanceWorkMem?: string;
-  maxParallelMaintenanceWorkers?: number;
-  /** Search path to try when an expression does not resolve under the empty one. */
-  defaultSearchPath?: string;
-  /** Runs first in every transaction that changes the table. */
-  fence?: (session: PgSession) => Promise<void>;
-}
+export { buildIndex, finishTable } from './tableIndexes.ts';
+export type { BuildOptions } from './tableIndexes.ts';
 
-/** Builds one index; done already or by another run at the same time is success. */
-export async function buildIndex(
-  _session: PgSession,
-  _work: IndexWork,
-  _options: BuildOptions = {},
-): Promise<void> {
-  throw new MigrationError('internal', 'Not built yet.');
-}
+/** A table's index work takes a lock per index and one for the table. */
+const INDEXES_PER_TRANSACTION = 400;
 
-/** Builds what is missing, then adds constraints and sets CLUSTER ON, REPLICA IDENTITY, statistics. */
-export async function finishTable(
-  _session: PgSession,
-  _work: TableIndexWork,
-  _options: BuildOptions = {},
-): Promise<void> {
-  throw new MigrationError('internal', 'Not built yet.');
-}
-
-/** The same for many small tables, in few round trips. */
+/**
+ * The same as finishTable for many small tables, in few round trips: the dump's own statements,
+ * many tables in one transaction. When such a transaction fails, its tables are finished one by
+ * one, which names the cause.
+ */
 export async function finishSmallTables(
-  _session: PgSession,
-  _works: readonly TableIndexWork[],
-  _options: BuildOptions = {},
+  session: PgSession,
+  works: readonly TableIndexWork[],
+  options: BuildOptions = {},
 ): Promise<void> {
-  throw new MigrationError('internal', 'Not built yet.');
+  const finished = await finishedTables(session, works);
+  const open = works.filter((work) => !finished.has(work.tableOid));
+  for (const group of groupsOf(open)) {
+    try {
+      await session.query(`${sliceBegin(session)} set local synchronous_commit = on;`);
+      await options.fence?.(session);
+      await session.query(`${group.map((work) => work.sql).join('\n')}\ncommit;`);
+    } catch (error) {
+      await session.query('rollback').catch(() => undefined);
+      throwIfNotTheObjects(error);
+      for (const work of group) await finishTable(session, work, options);
+    }
+  }
+}
+
+function groupsOf(works: readonly TableIndexWork[]): TableIndexWork[][] {
+  const groups: TableIndexWork[][] = [];
+  let indexCount = 0;
+  for (const work of works) {
+    const last = groups.at(-1);
+    if (last === undefined || indexCount + work.indexes.length > INDEXES_PER_TRANSACTION) {
+      groups.push([work]);
+      indexCount = work.indexes.length;
+    } else {
+      last.push(work);
+      indexCount += work.indexes.length;
+    }
+  }
+  return groups;
+}
+
+/** A table's statements run in one transaction: all of its indexes are there or it is open. */
+async function finishedTables(
+  session: PgSession,
+  works: readonly TableIndexWork[],
+): Promise<Set<number>> {
+  const indexes = works.flatMap((work) => work.indexes);
+  const { rows } = await session.query<{ key: string }>(
+    `select w.key
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+         as w (key, schema_name, index_name, table_name, constraint_name)
+       join pg_catalog.pg_namespace n on n.nspname = w.schema_name
+       join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.index_name
+       join pg_catalog.pg_index i on i.indexrelid = c.oid and i.indisvalid
+       join pg_catalog.pg_class t on t.oid = i.indrelid and t.relname = w.table_name
+     where w.constraint_name is null or exists (
+       select from pg_catalog.pg_constraint k
+       where k.conrelid = t.oid and k.conname = w.constraint_name)`,
+    [
+      indexes.map((index) => String(index.oid)),
+      indexes.map((index) => index.schema),
+      indexes.map((index) => index.name),
+      indexes.map((index) => index.table),
+      indexes.map((index) => index.constraint?.name ?? null),
+    ],
+  );
+  const there = new Set(rows.map((row) => row.key));
+  // With a tail the last step may be what is missing; its statements can run again.
+  return new Set(
+    works
+      .filter((work) =>
+        work.indexes.every((index) => there.has(String(index.oid)) && index.tail.length === 0),
+      )
+      .map((work) => work.tableOid),
+  );
 }

@@ -22,12 +22,15 @@ export interface SchemaPlan {
   indexWork: Record<string, TableIndexWork>;
   materializedViews: MaterializedViewFact[];
   database: DatabaseFacts;
-  /** Tables, and what hangs on them, that the filter leaves out; tables that depend on them too. */
-  leftOutTableOids: number[];
+  /** pg_class oids (tables, views, sequences …) that the filter leaves out, with what depends on them. */
+  leftOutRelationOids: number[];
   leftOut: NotCarried[];
 }
 
 export interface ObjectOwner {
+  /** pg_dump's word: TABLE, FUNCTION … */
+  type: string;
+  schema: string;
   /** As ALTER … OWNER TO wants it: `table public.t`, `function public.f(integer)`. */
   object: string;
   owner: string;

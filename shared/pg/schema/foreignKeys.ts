@@ -1,0 +1,162 @@
+import { isTransient, kindOf } from '../../errors/classify.ts';
+import { codeOf, messageOf } from '../../errors/migrationError.ts';
+import type { PgSession } from '../connect.ts';
+import { inTransaction } from '../transaction.ts';
+import { describeEntry } from './archive.ts';
+import type { ArchiveEntry } from './archive.ts';
+import type { NotCarriedList, SchemaFailure } from './notCarried.ts';
+import { schemaFailed, throwIfNotTheObjects } from './slices.ts';
+import { splitStatements } from './sqlLexer.ts';
+
+export interface ForeignKeyRun {
+  entries: readonly ArchiveEntry[];
+  jobs: number;
+  report: NotCarriedList;
+  signal?: AbortSignal;
+}
+
+/**
+ * Creates foreign keys over several sessions. Keys that share a table never run at once, because
+ * each takes locks on both of its tables. Idempotent: a key that is there is left out, and one that
+ * another run makes at this moment is found by its error.
+ *
+ * A key that the copied rows violate is violated on the source too (triggers were disabled there,
+ * or it is corrupt): it is created NOT VALID and reported.
+ *
+ * @throws MigrationError schemaFailed naming every key that could not be created.
+ */
+export async function createForeignKeys(
+  open: () => Promise<PgSession>,
+  run: ForeignKeyRun,
+): Promise<void> {
+  if (run.entries.length === 0) return;
+  const sessions = [await open()];
+  try {
+    const first = sessions[0];
+    if (first === undefined) return;
+    const present = await presentForeignKeys(first);
+    const waiting = run.entries.filter((entry) => !present.has(keyOf(entry)));
+    const wanted = Math.min(Math.max(run.jobs, 1), Math.ceil(waiting.length / 4));
+    while (sessions.length < wanted) sessions.push(await open());
+    await drain(sessions, waiting, run);
+  } finally {
+    await Promise.all(sessions.map((session) => session.close()));
+  }
+}
+
+function keyOf(entry: ArchiveEntry): string {
+  return `${entry.schema}\n${entry.name}`;
+}
+
+/** Named as the archive's tags are: table and constraint. */
+async function presentForeignKeys(session: PgSession): Promise<Set<string>> {
+  const { rows } = await session.query<{ schema: string; tag: string }>(
+    `select n.nspname as schema, t.relname || ' ' || k.conname as tag
+     from pg_catalog.pg_constraint k
+       join pg_catalog.pg_class t on t.oid = k.conrelid
+       join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+     where k.contype = 'f'`,
+  );
+  return new Set(rows.map((row) => `${row.schema}\n${row.tag}`));
+}
+
+async function drain(
+  sessions: readonly PgSession[],
+  waiting: ArchiveEntry[],
+  run: ForeignKeyRun,
+): Promise<void> {
+  const busy = new Set<number>();
+  const failures: SchemaFailure[] = [];
+  let wake: (() => void)[] = [];
+  let broken: unknown;
+  const work = async (session: PgSession) => {
+    while (waiting.length > 0 && broken === undefined) {
+      run.signal?.throwIfAborted();
+      const at = waiting.findIndex((entry) => !entry.dependencies.some((id) => busy.has(id)));
+      const entry = waiting[at];
+      if (entry === undefined) {
+        await new Promise<void>((resolve) => wake.push(resolve));
+        continue;
+      }
+      waiting.splice(at, 1);
+      for (const id of entry.dependencies) busy.add(id);
+      try {
+        const failure = await createForeignKey(session, entry, run);
+        if (failure) failures.push(failure);
+      } catch (error) {
+        broken = error;
+      } finally {
+        for (const id of entry.dependencies) busy.delete(id);
+        for (const resolve of wake) resolve();
+        wake = [];
+      }
+    }
+  };
+  await Promise.all(sessions.map(work));
+  if (broken !== undefined) throw broken;
+  if (failures.length > 0) throw schemaFailed(failures);
+}
+
+async function createForeignKey(
+  session: PgSession,
+  entry: ArchiveEntry,
+  run: ForeignKeyRun,
+): Promise<SchemaFailure | undefined> {
+  try {
+    await withDeadlockRetry(() => session.query(entry.sql));
+    return undefined;
+  } catch (error) {
+    throwIfNotTheObjects(error);
+    const code = codeOf(error);
+    // duplicate_object: another run was faster.
+    if (code === '42710') return undefined;
+    if (code === '23503') return createNotValid(session, entry, run, error);
+    return { object: describeEntry(entry), message: messageOf(error), code, kind: kindOf(error) };
+  }
+}
+
+async function createNotValid(
+  session: PgSession,
+  entry: ArchiveEntry,
+  run: ForeignKeyRun,
+  violation: unknown,
+): Promise<SchemaFailure | undefined> {
+  const [statement = '', ...rest] = splitStatements(entry.sql);
+  try {
+    await inTransaction(session, async () => {
+      await session.query([`${statement} not valid`, ...rest].join(';\n'));
+    });
+    run.report.add(
+      'foreignKey',
+      describeEntry(entry),
+      'Rows of the source violate it, so it was created NOT VALID. Correct the rows, then run ' +
+        'ALTER TABLE … VALIDATE CONSTRAINT.',
+    );
+  } catch (error) {
+    throwIfNotTheObjects(error);
+    if (codeOf(error) === '42710') return undefined;
+    // Before 18 a partitioned table cannot have a key that is not valid.
+    run.report.add(
+      'foreignKey',
+      describeEntry(entry),
+      `Rows of the source violate it and the target cannot have it NOT VALID (${messageOf(error)}), ` +
+        `so it was left out: ${messageOf(violation)}. Correct the rows, then create it.`,
+    );
+  }
+  return undefined;
+}
+
+const DEADLOCK_ATTEMPTS = 5;
+
+/** Keys on partitioned tables lock leaves that their entries do not name. */
+async function withDeadlockRetry(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const isDeadlock = codeOf(error) === '40P01' && isTransient(kindOf(error));
+      if (!isDeadlock || attempt === DEADLOCK_ATTEMPTS) throw error;
+    }
+  }
+}
