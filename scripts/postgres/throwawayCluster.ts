@@ -19,6 +19,8 @@ export interface ClusterOptions {
   hbaLines?: readonly string[];
   /** Where the data folder is made; the system's temporary folder when absent. */
   parentFolder?: string;
+  /** Keeps the terminal's Ctrl-C away from the server, for programs that clean up after it. */
+  isDetached?: boolean;
 }
 
 /**
@@ -80,7 +82,14 @@ export async function startThrowawayCluster(
       const standard = await readFile(file, 'utf8');
       await writeFile(file, `${options.hbaLines.join('\n')}\n${standard}`);
     }
-    const cluster = new Cluster(folder, dataFolder, port, binaries, user);
+    const cluster = new Cluster(
+      folder,
+      dataFolder,
+      port,
+      binaries,
+      user,
+      options.isDetached ?? false,
+    );
     await cluster.start();
     return cluster;
   } catch (error) {
@@ -124,6 +133,7 @@ class Cluster implements ThrowawayCluster {
   readonly #folder: string;
   readonly #binaries: ServerBinaries;
   readonly #user: SystemUser | undefined;
+  readonly #isDetached: boolean;
   #process: ChildProcess | undefined;
   #exit: Promise<void> = Promise.resolve();
   #log = '';
@@ -134,12 +144,14 @@ class Cluster implements ThrowawayCluster {
     port: number,
     binaries: ServerBinaries,
     user: SystemUser | undefined,
+    isDetached: boolean,
   ) {
     this.#folder = folder;
     this.dataFolder = dataFolder;
     this.port = port;
     this.#binaries = binaries;
     this.#user = user;
+    this.#isDetached = isDetached;
   }
 
   get pid(): number {
@@ -185,6 +197,7 @@ class Cluster implements ThrowawayCluster {
       stdio: ['ignore', 'ignore', 'pipe'],
       ...(this.#user ? { uid: this.#user.uid, gid: this.#user.gid } : {}),
       cwd: this.dataFolder,
+      detached: this.#isDetached,
       env: { ...this.#binaries.environment, LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
     });
     this.#process = child;

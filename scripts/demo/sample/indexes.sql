@@ -1,0 +1,22 @@
+-- Statements that do not depend on each other: they run in several sessions at once.
+create index on catalog.category (parent_id);
+create unique index product_sku on catalog.product (sku);
+create index product_by_category on catalog.product (category_id, price desc) include (title);
+create index product_tags on catalog.product using gin (tags);
+create index product_attributes on catalog.product using gin (attributes jsonb_path_ops);
+create index product_active on catalog.product (launched_on) where is_active;
+create index product_words on catalog.product using gin (to_tsvector('english', title));
+create index on catalog.product_image using hash (product_id);
+create unique index customer_email on sales.customer (email);
+create index customer_by_name on sales.customer (lower(last_name), first_name);
+create index customer_vip on sales.customer (customer_id) where (preferences ->> 'tier') = 'gold';
+create index address_by_customer on sales.address (customer_id);
+create index address_place on sales.address using gist (place);
+create index orders_by_customer on sales.orders (customer_id, placed_at desc);
+create index orders_open on sales.orders (placed_at) where status in ('new', 'paid');
+create index order_item_by_product on sales.order_item (product_id);
+create index payment_by_order on sales.payment (order_id);
+create index movement_by_time on inventory.movement using brin (moved_at);
+create index movement_by_product on inventory.movement (product_id, moved_at);
+create index event_by_time on audit.event (happened_at);
+create index "Odd ""index"" name" on "Weird Schema"."select" (("Größe" * 2) nulls first);
