@@ -36,7 +36,7 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
   await operation('Setting sequences');
   {
     await using source = await env.open('source', database);
-    await copySequences(source, target);
+    await copySequences(source, target, { excludedOids: plan.leftOutRelationOids });
   }
   await operation('Refreshing materialized views');
   await note(await refreshMaterializedViews(target, plan, { signal: env.signal }));

@@ -38,7 +38,7 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   const { includeTables: include, excludeTables: exclude } = env.record.spec;
   const all = await listTables(source, { include, exclude });
   // What depends on a table that is left out is left out of the schema with it.
-  const leftOut = new Set(schema.leftOutTableOids);
+  const leftOut = new Set(schema.leftOutRelationOids);
   const tables = all.filter(({ oid }) => !leftOut.has(oid));
   const { ready, failed } = planFormats(
     tables,

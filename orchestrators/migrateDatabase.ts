@@ -11,7 +11,10 @@ import { runCopyWindow } from './steps/copyWindow.ts';
 import { eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
 
 /** How often a database is copied anew by itself after its snapshot was lost; then it fails. */
-const MOST_GENERATIONS_PER_RUN = 5;
+const MOST_GENERATIONS_PER_RUN = 6;
+
+/** The pause before a new snapshot is tried grows by this much: a server may be restarting. */
+const AGAIN_AFTER_SECONDS = 4;
 
 /** How long to wait for the replicator's event before looking at its row. */
 const SNAPSHOT_POLL_SECONDS = 3;
@@ -90,6 +93,8 @@ function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flo
         copiesLeft -= 1;
         if (copiesLeft === 0) return { end: 'Failed', message: begun.message };
         generation += 1;
+        const pause = AGAIN_AFTER_SECONDS * (MOST_GENERATIONS_PER_RUN - copiesLeft);
+        yield context.df.createTimer(secondsFromNow(context, pause));
         continue;
       }
       copy = begun.state;
@@ -115,7 +120,9 @@ function* beginCopy(
   generation: number,
 ): Flow<Begun> {
   const { ref, database } = input;
-  const snapshot = yield* awaitSnapshot(context, input, generation);
+  const awaited = yield* awaitSnapshot(context, input, generation);
+  if ('lost' in awaited) return { next: 'again', message: awaited.lost };
+  const { snapshot } = awaited;
   const scope = { ref, database, generation, snapshot };
   const schema = yield* callActivity(context, 'copySchema', scope);
   if (isSnapshotLost(schema)) return { next: 'again', message: schema.error.message };
@@ -158,7 +165,7 @@ function* awaitSnapshot(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
   generation: number,
-): Flow<string> {
+): Flow<{ snapshot: string } | { lost: string }> {
   const { ref, database } = input;
   const { instanceId } = context.df;
   let event = context.df.waitForExternalEvent('replication');
@@ -168,8 +175,10 @@ function* awaitSnapshot(
   for (let poll = 0; poll < MOST_SNAPSHOT_POLLS; poll += 1) {
     const observed = valueOf(yield* callActivity(context, 'readReplication', { ref, database }));
     if ('generation' in observed && observed.generation === generation) {
-      if (observed.phase === 'snapshotHeld') return observed.snapshot;
-      throw new Leave({ end: 'Failed', message: `${database}: ${observed.reason}` });
+      if (observed.phase === 'snapshotHeld') return { snapshot: observed.snapshot };
+      const reason = `${database}: ${observed.reason}`;
+      if (observed.phase === 'snapshotLost' || observed.isTransient) return { lost: reason };
+      throw new Leave({ end: 'Failed', message: reason });
     }
     const until = secondsFromNow(context, SNAPSHOT_POLL_SECONDS);
     const cause = yield* eventOrTime(context, event, until);

@@ -1,6 +1,7 @@
 import { endpointOf } from '../shared/api/endpoints.ts';
 import type { MigrationRef, ReplicationRecord } from '../shared/contracts/records.ts';
 import { isEnded } from '../shared/contracts/status.ts';
+import { isTransient, kindOf } from '../shared/errors/classify.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { holdSnapshot } from '../shared/pg/copy/snapshot.ts';
 import type { HeldSnapshot } from '../shared/pg/copy/snapshot.ts';
@@ -50,7 +51,12 @@ export class SnapshotKeeper implements AsyncDisposable {
         since: new Date().toISOString(),
       };
     } catch (error) {
-      return { phase: 'failed', generation, reason: messageOf(error) };
+      return {
+        phase: 'failed',
+        generation,
+        reason: messageOf(error),
+        isTransient: isTransient(kindOf(error)),
+      };
     }
   }
 

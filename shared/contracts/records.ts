@@ -212,8 +212,8 @@ export interface ReplicationRecord {
     | { phase: 'snapshotHeld'; generation: number; snapshot: string; since: string }
     // The connection that held it broke: the copy of that generation is void.
     | { phase: 'snapshotLost'; generation: number; reason: string }
-    // It could not be taken (rights, locks, connection).
-    | { phase: 'failed'; generation: number; reason: string }
+    // It could not be taken (rights, locks, connection); `isTransient`: a later attempt may succeed.
+    | { phase: 'failed'; generation: number; reason: string; isTransient: boolean }
     | { phase: 'released' };
   /** Who waits: the instance that gets the external event `replication` on a change. */
   waitingInstanceId: string;

@@ -1,0 +1,32 @@
+import { verifyContent } from '../shared/pg/compare/content.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import { setOperation } from './steps/operation.ts';
+
+/**
+ * Compares what was copied with the source as the snapshot sees it, and puts the result into the
+ * database's row. Reads only.
+ */
+defineActivity('verifyDatabase', async (input, env) => {
+  const { ref, database, snapshot, jobs } = input;
+  const { verify } = env.record.spec;
+  if (verify === 'none') return { differenceCount: 0 };
+  await setOperation(env.stores, ref, database, 'Comparing source and target');
+  const tables: { schema: string; name: string }[] = [];
+  for await (const { schema, table } of env.stores.tables.all(ref.id, database)) {
+    tables.push({ schema, name: table });
+  }
+  const { tableCount, differences } = await verifyContent({
+    source: env.endpoint('source', database),
+    target: env.endpoint('target', database),
+    sourceSnapshot: snapshot,
+    tables,
+    mode: verify,
+    jobs,
+    applicationName: `pgmove/${ref.name}/verify`,
+    signal: env.signal,
+  });
+  await env.stores.databases.update(ref.id, database, (row) => ({
+    record: { ...row, verification: { mode: verify, tableCount, differences } },
+  }));
+  return { differenceCount: differences.length };
+});

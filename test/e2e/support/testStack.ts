@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startChildService } from '../../../cli/stack/childService.ts';
+import type { ChildService } from '../../../cli/stack/childService.ts';
+import { startAzurite } from '../../../scripts/azurite.ts';
+import type { RunningAzurite } from '../../../scripts/azurite.ts';
+import { freePort } from '../../../scripts/postgres/throwawayCluster.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../../..');
+
+type Part = 'host' | 'replicator';
+
+/**
+ * The built stack, with parts that can be killed and started again one by one. With PGMOVE_URL set,
+ * the service at that address is used instead, and tests that kill something are left out.
+ */
+export interface TestStack extends AsyncDisposable {
+  readonly url: string;
+  /** SIGKILL, and the part is gone when this returns. */
+  kill(part: Part | 'azurite'): Promise<void>;
+  start(part: Part | 'azurite'): Promise<void>;
+  log(part: Part): string;
+}
+
+export const OUTSIDE_URL = process.env['PGMOVE_URL'];
+
+export async function startTestStack(): Promise<TestStack> {
+  if (OUTSIDE_URL !== undefined) return outsideStack(OUTSIDE_URL);
+  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-e2e-'));
+  const azuriteFolder = path.join(folder, 'azurite');
+  let azurite: RunningAzurite = await startAzurite({ folder: azuriteFolder });
+  const { ports } = azurite;
+  const port = await freePort();
+  const environment: NodeJS.ProcessEnv = {
+    ...process.env,
+    AzureWebJobsStorage: azurite.connectionString,
+    PGMOVE_SECRETS: `file:${path.join(folder, 'secrets')}`,
+  };
+  const services = new Map<Part, ChildService>();
+  const begin = async (part: Part) => {
+    const args = part === 'host' ? ['--app-root', ROOT, '--port', String(port)] : [];
+    const script = path.join(ROOT, 'dist', part, 'main.js');
+    const service = startChildService({ name: part, script, args, environment });
+    services.set(part, service);
+    await service.ready;
+  };
+  const parts: Part[] = ['host', 'replicator'];
+  await Promise.all(parts.map(begin));
+  const end = async () => {
+    await Promise.all([...services.values()].map((service) => service.stop()));
+    await azurite.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async kill(part) {
+      if (part === 'azurite') return azurite.kill();
+      services.get(part)?.kill();
+      await services.get(part)?.ended;
+    },
+    async start(part) {
+      if (part === 'azurite') azurite = await startAzurite({ folder: azuriteFolder, ports });
+      else await begin(part);
+    },
+    log: (part) => services.get(part)?.logTail() ?? '',
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+function outsideStack(url: string): TestStack {
+  const refuse = () => Promise.reject(new Error('The service at PGMOVE_URL is not ours to kill.'));
+  return {
+    url,
+    kill: refuse,
+    start: refuse,
+    log: () => '',
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
