@@ -48,7 +48,7 @@ async function dropPublicSchema(target: PgSession): Promise<void> {
 export function tolerateEntry(entry: ArchiveEntry, error: unknown): Tolerated | undefined {
   const code = codeOf(error);
   const isMissingRight = code === '42501';
-  const isMissingRole = code === '42704' && /^role /.test((error as Error).message);
+  const isMissingRole = code === '42704' && messageText(error).startsWith('role ');
   if (entry.type === 'SCHEMA' && code === '42P06') return 'silently';
   if (entry.type === 'COMMENT' && isMissingRight) {
     return { subject: 'comment', reason: "Only the object's owner may comment on it." };
