@@ -78,9 +78,6 @@ function gateError(resource: MigrationResource): CommandError {
   );
 }
 
-/** More tables than this are not asked for one by one. */
-const TABLES_WORTH_ASKING = 500;
-
 async function tablesAtWork(
   options: FollowOptions,
   resource: MigrationResource,
@@ -88,15 +85,14 @@ async function tablesAtWork(
   const details = resource.properties.currentStatus.currentSubStateDetails?.dbDetails ?? {};
   const active = Object.entries(details).filter(
     ([, detail]) =>
-      detail.migrationState === 'InProgress' &&
-      (detail.fullLoadLoadingTables ?? 0) > 0 &&
-      (detail.tablesTotal ?? 0) <= TABLES_WORTH_ASKING,
+      detail.migrationState === 'InProgress' && (detail.fullLoadLoadingTables ?? 0) > 0,
   );
   const answers = await Promise.all(
     active.map(async ([database]): Promise<[string, TableProgress[]]> => {
-      const tables = await options.api.tables(options.name, database).catch(() => []);
-      const atWork = tables.filter(({ state }) => state === 'copying' || state === 'indexing');
-      return [database, atWork.sort((a, b) => b.bytes - a.bytes)];
+      const inState = (state: string): Promise<TableProgress[]> =>
+        options.api.tables(options.name, database, { state }).catch(() => []);
+      const tables = await Promise.all([inState('copying'), inState('indexing')]);
+      return [database, tables.flat().sort((a, b) => b.bytes - a.bytes)];
     }),
   );
   return new Map(answers);

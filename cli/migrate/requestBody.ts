@@ -26,6 +26,8 @@ export async function migrationBody(
       targetDbServerFullyQualifiedDomainName: hostAndPort(target),
       sourceTls: tlsBody(source.tls),
       targetTls: tlsBody(target.tls),
+      ...(source.options ? { sourceOptions: source.options } : {}),
+      ...(target.options ? { targetOptions: target.options } : {}),
       dbsToMigrate: pairs.map((pair) => pair.source),
       ...(renamed.length === 0
         ? {}
