@@ -1,0 +1,35 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import { answerHealth, answerOpenapi, redirectToDashboard } from './http/document.ts';
+import { API_ROUTES } from './http/routes.ts';
+
+for (const { name, route, handler } of API_ROUTES) {
+  app.http(name, {
+    route,
+    methods: ['GET', 'PUT', 'PATCH', 'DELETE', 'POST'],
+    authLevel: 'function',
+    extraInputs: [df.input.durableClient()],
+    handler,
+  });
+}
+
+app.http('openapi', {
+  route: 'openapi.json',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: answerOpenapi,
+});
+
+app.http('health', {
+  route: 'health',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: answerHealth,
+});
+
+app.http('home', {
+  route: '/',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: redirectToDashboard,
+});

@@ -1,0 +1,133 @@
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
+import { ApiError, armErrorBody } from '../../shared/api/errors.ts';
+import { checkApiVersion, parseServerPath, scopeOf } from '../../shared/api/path.ts';
+import type { ServerPath } from '../../shared/api/path.ts';
+import { kindOf } from '../../shared/errors/classify.ts';
+import { MigrationError, messageOf } from '../../shared/errors/migrationError.ts';
+import { runtime } from '../../shared/state/runtime.ts';
+import type { Runtime } from '../../shared/state/runtime.ts';
+import type { Instances } from '../durable/instances.ts';
+
+/** One request to the resource API, with what every operation needs. */
+export interface ApiCall extends Runtime {
+  request: HttpRequest;
+  context: InvocationContext;
+  path: ServerPath;
+  /** Partition of the Migrations table. */
+  scope: string;
+  /** Of the path; empty where it has none. */
+  migrationName: string;
+  client: Instances;
+}
+
+export type ApiHandler = (call: ApiCall) => Promise<HttpResponseInit>;
+export type Method = 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST';
+
+const BODY_LIMIT = 1024 * 1024;
+
+/** The host hands every method to the function, which refuses the ones it has not: 405, not 404. */
+export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
+  return async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
+    try {
+      const handler = handlers[request.method as Method];
+      if (handler === undefined) return methodNotAllowed(request.method, Object.keys(handlers));
+      checkApiVersion(request.query.get('api-version'));
+      const path = parseServerPath(request.params);
+      const answer = await handler({
+        ...(await runtime()),
+        request,
+        context,
+        path,
+        scope: scopeOf(path),
+        migrationName: request.params.migrationName ?? '',
+        client: df.getClient(context),
+      });
+      return withHeaders(answer, context);
+    } catch (error) {
+      return withHeaders(errorAnswer(error, context), context);
+    }
+  };
+}
+
+function withHeaders(answer: HttpResponseInit, context: InvocationContext): HttpResponseInit {
+  const headers = { ...answer.headers, 'x-ms-request-id': context.invocationId };
+  return { ...answer, headers: { ...headers, 'cache-control': 'no-store' } };
+}
+
+function methodNotAllowed(method: string, allowed: string[]): HttpResponseInit {
+  const message = `Method ${method} is not allowed here; allowed are ${allowed.join(', ')}.`;
+  return {
+    status: 405,
+    headers: { allow: allowed.join(', ') },
+    jsonBody: armErrorBody(new ApiError(405, 'MethodNotAllowed', message)),
+  };
+}
+
+function errorAnswer(error: unknown, context: InvocationContext): HttpResponseInit {
+  const refusal = asApiError(error);
+  if (refusal.status >= 500) context.error('request failed', { error: messageOf(error) });
+  return {
+    status: refusal.status,
+    jsonBody: armErrorBody(refusal),
+    ...(refusal.status === 503 ? { headers: { 'retry-after': '2' } } : {}),
+  };
+}
+
+function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof MigrationError && error.kind === 'invalidInput') {
+    return new ApiError(400, 'InvalidInput', error.message);
+  }
+  if (kindOf(error) === 'connectionFailed') {
+    const message = 'The state store or the orchestration service cannot be reached. Try again.';
+    return new ApiError(503, 'ServiceUnavailable', message);
+  }
+  return new ApiError(500, 'InternalServerError', 'The request failed; the log says why.');
+}
+
+/** @throws ApiError 413 above 1 MB, however the length is announced. */
+export async function readText(request: HttpRequest): Promise<string> {
+  const tooLarge = () =>
+    new ApiError(413, 'RequestEntityTooLarge', `The body has more than ${BODY_LIMIT} bytes.`);
+  if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw tooLarge();
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > BODY_LIMIT) throw tooLarge();
+  return new TextDecoder().decode(bytes);
+}
+
+/** `top` of a paged list. */
+export function readTop(text: string | null, name: string): number {
+  if (text === null) return 100;
+  const top = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (top >= 1 && top <= 1_000) return top;
+  throw new ApiError(400, 'InvalidParameterValue', `Parameter '${name}' must be 1 to 1000.`, {
+    target: name,
+  });
+}
+
+/** The address of the next page: the same request with the continuation in it. */
+export function nextLink(
+  request: HttpRequest,
+  parameter: string,
+  continuation: string | undefined,
+): { nextLink?: string } {
+  if (continuation === undefined) return {};
+  const url = new URL(request.url);
+  url.searchParams.set(parameter, continuation);
+  return { nextLink: url.href };
+}
+
+/** Reads a page; a continuation that the store refuses is the caller's. */
+export async function readPage<T>(parameter: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const status = (error as { statusCode?: unknown } | null)?.statusCode;
+    const isMalformed = error instanceof SyntaxError || status === 400;
+    if (!isMalformed) throw error;
+    throw new ApiError(400, 'InvalidParameterValue', `Parameter '${parameter}' is not valid.`, {
+      target: parameter,
+    });
+  }
+}

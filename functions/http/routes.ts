@@ -1,0 +1,55 @@
+import type { HttpHandler } from '@azure/functions';
+import { SERVER_ROUTE } from '../../shared/api/path.ts';
+import { apiFunction } from './call.ts';
+import { cancelMigration, patchMigration } from './changeMigration.ts';
+import { createMigration } from './createMigration.ts';
+import { listTables } from './listTables.ts';
+import { checkNameAvailability, readMigrations } from './readMigrations.ts';
+import { purgeMigration, resumeMigration } from './resumeMigration.ts';
+
+export interface ApiRoute {
+  name: string;
+  route: string;
+  handler: HttpHandler;
+}
+
+const MIGRATIONS = `${SERVER_ROUTE}/migrations`;
+
+/** The resource API. */
+export const API_ROUTES: readonly ApiRoute[] = [
+  {
+    name: 'migrationList',
+    route: MIGRATIONS,
+    handler: apiFunction({ GET: readMigrations }),
+  },
+  {
+    name: 'migrations',
+    route: `${MIGRATIONS}/{migrationName}`,
+    handler: apiFunction({
+      GET: readMigrations,
+      PUT: createMigration,
+      PATCH: patchMigration,
+      DELETE: cancelMigration,
+    }),
+  },
+  {
+    name: 'checkMigrationNameAvailability',
+    route: `${SERVER_ROUTE}/checkMigrationNameAvailability`,
+    handler: apiFunction({ POST: checkNameAvailability }),
+  },
+  {
+    name: 'resumeMigration',
+    route: `${MIGRATIONS}/{migrationName}/resume`,
+    handler: apiFunction({ POST: resumeMigration }),
+  },
+  {
+    name: 'purgeMigration',
+    route: `${MIGRATIONS}/{migrationName}/purge`,
+    handler: apiFunction({ POST: purgeMigration }),
+  },
+  {
+    name: 'migrationTables',
+    route: `${MIGRATIONS}/{migrationName}/databases/{databaseName}/tables`,
+    handler: apiFunction({ GET: listTables }),
+  },
+];

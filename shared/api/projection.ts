@@ -1,0 +1,149 @@
+import type {
+  DatabaseRecord,
+  MigrationRecord,
+  ServerMetadata,
+  ServerSpec,
+} from '../contracts/records.ts';
+import { toBooleanText } from './fields.ts';
+import { migrationResourceId, serverResourceId } from './path.ts';
+import type { DatabaseStatus, MigrationResource, TlsResource } from './resource.ts';
+import { RESOURCE_TYPE } from './vocabulary.ts';
+
+const INT32_MAX = 2_147_483_647;
+
+/** The published counters are 32-bit: a larger value is answered as the largest. */
+function toInt32(value: number): number {
+  return Math.max(0, Math.min(INT32_MAX, Math.round(value)));
+}
+
+/** The resource as the API answers it; no secret is in a record. */
+export function toResource(
+  record: MigrationRecord,
+  databases: readonly DatabaseRecord[],
+): MigrationResource {
+  return {
+    id: migrationResourceId(record, record.ref.name),
+    name: record.ref.name,
+    type: RESOURCE_TYPE,
+    systemData: {
+      createdAt: record.createdOn,
+      createdByType: 'User',
+      lastModifiedAt: record.lastModifiedOn,
+      lastModifiedByType: 'User',
+    },
+    location: record.location,
+    tags: record.tags,
+    properties: withoutUndefined({
+      migrationId: record.ref.id,
+      currentStatus: statusOf(record, databases),
+      ...specProperties(record),
+      ...wantedProperties(record),
+      createdOn: record.createdOn,
+      startedOn: record.startedOn,
+      endedOn: record.endedOn,
+      run: record.run,
+    }),
+  };
+}
+
+function statusOf(
+  record: MigrationRecord,
+  databases: readonly DatabaseRecord[],
+): MigrationResource['properties']['currentStatus'] {
+  const { status, validation } = record;
+  // As published: a failed validation shows its details and no database.
+  const shown = status.state === 'ValidationFailed' ? [] : databases;
+  return {
+    state: status.state,
+    error: 'error' in status ? status.error : '',
+    currentSubStateDetails: {
+      currentSubState: status.subState,
+      dbDetails: Object.fromEntries(shown.map((item) => [item.database, databaseStatusOf(item)])),
+      ...(validation === undefined ? {} : { validationDetails: validation }),
+    },
+  };
+}
+
+function databaseStatusOf(record: DatabaseRecord): DatabaseStatus {
+  return withoutUndefined({
+    databaseName: record.database,
+    migrationState: record.state,
+    migrationOperation: record.operation,
+    startedOn: record.startedOn,
+    endedOn: record.endedOn,
+    fullLoadQueuedTables: toInt32(record.queuedTables),
+    fullLoadErroredTables: toInt32(record.erroredTables),
+    fullLoadLoadingTables: toInt32(record.loadingTables),
+    fullLoadCompletedTables: toInt32(record.completedTables),
+    cdcUpdateCounter: 0,
+    cdcDeleteCounter: 0,
+    cdcInsertCounter: 0,
+    appliedChanges: 0,
+    incomingChanges: 0,
+    latency: 0,
+    message: record.message,
+    targetDatabaseName: record.targetDatabase,
+    tablesTotal: toInt32(record.tablesTotal),
+    rowsCopied: record.rowsCopied,
+    bytesCopied: record.bytesCopied,
+    bytesTotal: record.bytesTotal,
+    notCarried: record.notCarried,
+    verification: record.verification,
+  });
+}
+
+function specProperties(record: MigrationRecord) {
+  const { spec } = record;
+  return {
+    migrationInstanceResourceId: spec.migrationInstanceResourceId,
+    migrationMode: spec.mode,
+    migrationOption: spec.option,
+    sourceType: spec.sourceType as MigrationResource['properties']['sourceType'],
+    sslMode: spec.sslMode as MigrationResource['properties']['sslMode'],
+    sourceDbServerMetadata: metadataOf(record.sourceMetadata),
+    targetDbServerMetadata: metadataOf(record.targetMetadata),
+    sourceDbServerResourceId: spec.source.resourceId,
+    sourceDbServerFullyQualifiedDomainName: spec.source.fullyQualifiedDomainName,
+    targetDbServerResourceId: serverResourceId(record),
+    targetDbServerFullyQualifiedDomainName: spec.target.fullyQualifiedDomainName,
+    migrateRoles: toBooleanText(spec.migrateRoles),
+    targetDbNames: spec.targetDbNames,
+    includeTables: spec.includeTables,
+    excludeTables: spec.excludeTables,
+    jobs: spec.jobs,
+    verify: spec.verify,
+    sourceTls: tlsOf(spec.source),
+    targetTls: tlsOf(spec.target),
+  };
+}
+
+function tlsOf({ tls }: ServerSpec): TlsResource {
+  return withoutUndefined({ mode: tls.mode, ca: tls.ca, cert: tls.cert });
+}
+
+function metadataOf(metadata: ServerMetadata | undefined) {
+  if (metadata?.storageMb === undefined) return metadata;
+  return { ...metadata, storageMb: toInt32(metadata.storageMb) };
+}
+
+function wantedProperties(record: MigrationRecord) {
+  const { wanted, spec, status } = record;
+  // The published service shows a finished offline migration as cut over.
+  const isCutOver = spec.mode === 'Offline' && status.state === 'Succeeded';
+  return {
+    dbsToMigrate: wanted.databases,
+    setupLogicalReplicationOnSourceDbIfNeeded: toBooleanText(wanted.setupLogicalReplication),
+    overwriteDbsInTarget: toBooleanText(wanted.overwriteDbsInTarget),
+    migrationWindowStartTimeInUtc: wanted.windowStart ?? record.startedOn,
+    migrationWindowEndTimeInUtc: record.endedOn,
+    startDataMigration: toBooleanText(wanted.startDataMigration),
+    triggerCutover: toBooleanText(wanted.triggerCutover || isCutOver),
+    dbsToTriggerCutoverOn: wanted.cutoverDatabases,
+    cancel: toBooleanText(wanted.cancel),
+    dbsToCancelMigrationOn: wanted.cancelDatabases,
+  };
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+}

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { timestamp } from './fields.ts';
+import { tagsSchema, writableProperties } from './schemas.ts';
+import type { TlsBody } from './schemas.ts';
+import {
+  DATABASE_STATES,
+  MIGRATION_STATES,
+  MIGRATION_SUB_STATES,
+  TABLE_STATES,
+  VALIDATION_STATES,
+  VERIFY_MODES,
+} from './vocabulary.ts';
+
+/** The answers of the API. Their types are what the command line and the dashboard work with. */
+
+const int32 = z.int32();
+const count = z.number().describe('A whole number below 2^53.');
+const validationState = z.enum(VALIDATION_STATES);
+
+const validationItem = z
+  .object({
+    type: z.string(),
+    state: validationState,
+    messages: z.array(z.object({ state: validationState, message: z.string() })).optional(),
+  })
+  .meta({ id: 'ValidationSummaryItem' });
+
+const validationDetails = z
+  .object({
+    status: validationState.optional(),
+    validationStartTimeInUtc: timestamp.optional(),
+    validationEndTimeInUtc: timestamp.optional(),
+    serverLevelValidationDetails: z.array(validationItem),
+    dbLevelValidationDetails: z.array(
+      z.object({
+        databaseName: z.string(),
+        startedOn: timestamp,
+        endedOn: timestamp.optional(),
+        summary: z.array(validationItem),
+      }),
+    ),
+  })
+  .meta({ id: 'ValidationDetails' });
+
+const databaseStatus = z
+  .object({
+    databaseName: z.string(),
+    migrationState: z.enum(DATABASE_STATES),
+    migrationOperation: z.string(),
+    startedOn: timestamp.optional(),
+    endedOn: timestamp.optional(),
+    fullLoadQueuedTables: int32,
+    fullLoadErroredTables: int32,
+    fullLoadLoadingTables: int32,
+    fullLoadCompletedTables: int32,
+    cdcUpdateCounter: int32,
+    cdcDeleteCounter: int32,
+    cdcInsertCounter: int32,
+    appliedChanges: int32,
+    incomingChanges: int32,
+    latency: int32.describe('Seconds that the target is behind.'),
+    message: z.string(),
+    targetDatabaseName: z.string().describe('An addition of pgmove.'),
+    tablesTotal: int32.describe('An addition of pgmove.'),
+    rowsCopied: count.describe('An addition of pgmove.'),
+    bytesCopied: count.describe('An addition of pgmove.'),
+    bytesTotal: count.describe('An addition of pgmove: estimated when the copy is planned.'),
+    notCarried: z
+      .array(z.object({ object: z.string(), reason: z.string() }))
+      .describe('An addition of pgmove: what is not, or not as it was, on the target.'),
+    verification: z
+      .object({
+        mode: z.enum(VERIFY_MODES),
+        tableCount: int32,
+        differences: z.array(z.object({ table: z.string(), detail: z.string() })),
+      })
+      .optional()
+      .describe('An addition of pgmove: the comparison after the copy.'),
+  })
+  .meta({ id: 'DbMigrationStatus' });
+
+const migrationStatus = z
+  .object({
+    state: z.enum(MIGRATION_STATES),
+    error: z.string(),
+    currentSubStateDetails: z.object({
+      currentSubState: z.enum(MIGRATION_SUB_STATES),
+      dbDetails: z.record(z.string(), databaseStatus),
+      validationDetails: validationDetails.optional(),
+    }),
+  })
+  .meta({ id: 'MigrationStatus' });
+
+const serverMetadata = z
+  .object({
+    location: z.string().optional(),
+    version: z.string().optional(),
+    storageMb: int32.optional(),
+    sku: z.object({ name: z.string().optional(), tier: z.string().optional() }).optional(),
+  })
+  .meta({ id: 'DbServerMetadata' });
+
+const readOnly = <S extends z.ZodType>(schema: S) => schema.meta({ readOnly: true });
+/** A schema with an id stays a component of its own; the mark goes beside the reference. */
+const readOnlyProperties = {
+  migrationId: readOnly(z.guid()),
+  currentStatus: migrationStatus,
+  sourceDbServerMetadata: serverMetadata.optional(),
+  targetDbServerMetadata: serverMetadata.optional(),
+  targetDbServerResourceId: readOnly(z.string()),
+  createdOn: readOnly(timestamp).describe('An addition of pgmove.'),
+  startedOn: readOnly(timestamp).describe('An addition of pgmove: start of this run.'),
+  endedOn: readOnly(timestamp.optional()).describe('An addition of pgmove.'),
+  run: readOnly(int32).describe('An addition of pgmove: 0, and one more with each resume.'),
+};
+
+export const migrationSchema = z
+  .object({
+    id: readOnly(z.string()),
+    name: readOnly(z.string()),
+    type: readOnly(z.string()),
+    systemData: readOnly(
+      z.object({
+        createdAt: timestamp,
+        createdByType: z.string(),
+        lastModifiedAt: timestamp,
+        lastModifiedByType: z.string(),
+      }),
+    ),
+    location: z.string(),
+    tags: tagsSchema.optional(),
+    properties: z.object({ ...writableProperties, ...readOnlyProperties }),
+  })
+  .meta({ id: 'Migration' });
+
+export const migrationListSchema = z
+  .object({ value: z.array(migrationSchema), nextLink: z.string().optional() })
+  .meta({ id: 'MigrationList' });
+
+export const tableStatusSchema = z
+  .object({
+    tableId: z.string(),
+    schema: z.string(),
+    table: z.string(),
+    state: z.enum(TABLE_STATES),
+    rows: count,
+    bytes: count,
+    bytesTotal: count.describe("Estimated from the source's catalog."),
+    partCount: int32,
+    partsDone: int32,
+    attempt: int32,
+    copyMs: count.describe('Milliseconds spent copying rows.'),
+    indexMs: count.describe('Milliseconds spent building indexes.'),
+    error: z.string(),
+    startedOn: timestamp.optional(),
+    endedOn: timestamp.optional(),
+  })
+  .meta({ id: 'TableStatus', description: 'An addition of pgmove.' });
+
+export const tableListSchema = z
+  .object({ value: z.array(tableStatusSchema), nextLink: z.string().optional() })
+  .meta({ id: 'TableList' });
+
+export const nameAvailabilitySchema = z
+  .object({
+    name: z.string(),
+    type: z.string(),
+    nameAvailable: z.boolean(),
+    reason: z.enum(['Invalid', 'AlreadyExists']).nullable(),
+    message: z.string().nullable(),
+  })
+  .meta({ id: 'MigrationNameAvailability' });
+
+export type MigrationResource = z.infer<typeof migrationSchema>;
+export type MigrationList = z.infer<typeof migrationListSchema>;
+export type DatabaseStatus = z.infer<typeof databaseStatus>;
+export type TableStatus = z.infer<typeof tableStatusSchema>;
+export type TableList = z.infer<typeof tableListSchema>;
+export type NameAvailability = z.infer<typeof nameAvailabilitySchema>;
+export type TlsResource = TlsBody;
