@@ -120,7 +120,7 @@ export const COPIED_TABLES_SQL = `c.relkind = 'r' and c.relpersistence <> 't' an
 export const EXTENSION_CONFIG_SQL = `
   select config.oid, x.extname, config.condition
   from pg_catalog.pg_extension x,
-    lateral pg_catalog.unnest(x.extconfig, x.extcondition) config (oid, condition)`;
+    lateral unnest(x.extconfig, x.extcondition) config (oid, condition)`;
 
 function tableListSql(serverVersion: number): string {
   const identity = serverVersion >= 100000 ? 'a.attidentity::text' : "''";
@@ -209,7 +209,9 @@ export function baseType(typeOid: number, domains: ReadonlyMap<number, number>):
 }
 
 /** Gives, for a leaf, the partitioned tables above it. */
-async function readPartitioning(session: PgSession): Promise<(oid: number) => QualifiedName[]> {
+export async function readPartitioning(
+  session: PgSession,
+): Promise<(oid: number) => QualifiedName[]> {
   if (session.serverVersion < 100000) return () => [];
   const { rows } = await session.query<{ child: string; parent: string } & QualifiedName>(
     `select i.inhrelid as child, i.inhparent as parent, n.nspname as schema, p.relname as name

@@ -1,0 +1,7 @@
+/** The part of pg-copy-streams that the bench compares with; the package has no types. */
+declare module 'pg-copy-streams' {
+  import type { Readable, Writable } from 'node:stream';
+  import type { Submittable } from 'pg';
+  export function to(text: string): Readable & Submittable;
+  export function from(text: string): Writable & Submittable;
+}
