@@ -13,7 +13,7 @@ export function createRate(windowMs: number = WINDOW_MS): Rate {
     add: (timeMs, value) => {
       points.push({ timeMs, value });
       // The newest point outside the window stays, so that slow updates still give a rate.
-      while (points.length > 2 && (points[1]?.timeMs ?? 0) < timeMs - windowMs) points.shift();
+      while (points.length > 2 && (points[1]?.timeMs ?? 0) <= timeMs - windowMs) points.shift();
     },
     perSecond: () => {
       const first = points[0];

@@ -25,7 +25,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     notPackages: /^pg(-|$)/,
   },
   // No Node, no clients: an orchestrator that does I/O cannot be replayed.
-  'orchestrators/': { ours: ['shared/api/'], notPackages: /^(?!durable-functions$)/ },
+  'orchestrators/': { ours: [], notPackages: /^(?!durable-functions$)/ },
   'activities/': { ours: ['shared/'] },
   'replicator/': { ours: ['shared/'] },
   // The pre-checks, the connection URIs and the comparison are the command line's own work, and
@@ -36,7 +36,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Neither knows of Azure.
   'shared/pg/': { ours: ['shared/pg/'], notPackages: /^@azure|^durable-functions/ },
   'shared/wal/': { ours: ['shared/wal/', 'shared/pg/'], notPackages: /^@azure|^durable-functions/ },
-  'shared/state/': { ours: ['shared/state/', 'shared/config/'], notPackages: /^pg(-|$)/ },
+  'shared/state/': {
+    ours: ['shared/state/', 'shared/config/', 'shared/secrets/'],
+    notPackages: /^pg(-|$)/,
+  },
   'shared/contracts/': { ours: [], notPackages: /^(?!zod$)/ },
   'shared/errors/': { ours: [], notPackages: /./ },
 };
