@@ -6,7 +6,7 @@ import { callActivity } from './steps/callActivity.ts';
 /** Removes what an ended migration left: schema `pgmove`, archives, secrets, rows. */
 function* purgeOrchestrator(context: OrchestrationContext): Generator<Task, unknown, unknown> {
   const { ref } = context.df.getInput<MigrationOrchestration>();
-  return yield* callActivity(context, 'purgeMigration', { ref });
+  return yield* callActivity(context, 'removeMigration', { ref });
 }
 
 df.app.orchestration('purgeOrchestrator', purgeOrchestrator);

@@ -110,7 +110,7 @@ export interface ActivityMap {
     output: null;
   };
 
-  purgeMigration: { input: MigrationInput; output: null };
+  removeMigration: { input: MigrationInput; output: null };
 }
 
 export type ActivityName = keyof ActivityMap;

@@ -69,9 +69,13 @@ export function transitionDatabase(
     'DatabaseStateChanged',
     ...(to === 'WaitingForCutoverTrigger' ? ['CutoverReady'] : []),
   ];
-  const data = { state: to, previousState: from, message: next.message };
+  const message = next.message.slice(0, TEXT_LIMIT);
+  const data = { state: to, previousState: from, message };
   return { record: next, events: types.map((type) => databaseEvent(type, ref, next, now, data)) };
 }
+
+/** An event is small, however many tables a message names. */
+const TEXT_LIMIT = 2_000;
 
 /** Gates and steps before anything is copied, in any order: a wake-up may lead back to the start. */
 const BEFORE_COPY: ReadonlySet<string> = new Set([
@@ -145,7 +149,7 @@ function migrationEvents(
     subState: to.subState,
     previousState: from.state,
     previousSubState: from.subState,
-    ...('error' in to ? { error: to.error } : {}),
+    ...('error' in to ? { error: to.error.slice(0, TEXT_LIMIT) } : {}),
   };
   const types = ['MigrationStateChanged'];
   if (from.subState === 'ValidationInProgress' && to.state !== 'Canceled') {

@@ -8,7 +8,7 @@ import { isOurs } from './steps/targetDatabase.ts';
 
 /** Removes everything that an ended migration left, its row last. Idempotent. */
 defineActivity(
-  'purgeMigration',
+  'removeMigration',
   async ({ ref }, env) => {
     for (const { database } of await env.stores.databases.list(ref.id)) {
       await releaseSnapshot(env.stores, ref, database);
