@@ -21,7 +21,7 @@ export const patchMigration: ApiHandler = async (call) => {
   const now = new Date().toISOString();
   // Refusals come before the secrets are touched.
   const draft = applyPatch(record, databases, body, now);
-  await refuseHosts(call, draft.spec);
+  if (isMoved(record.spec, draft.spec)) await refuseHosts(call, draft.spec);
   await rotateSecrets(call, record, body);
   const updated = await call.stores.migrations.update(record.ref, (current) => ({
     record: applyPatch(current, databases, body, now),
@@ -29,6 +29,10 @@ export const patchMigration: ApiHandler = async (call) => {
   await wake(call.client, updated);
   return answerMigration(call, updated);
 };
+
+function isMoved(before: MigrationRecord['spec'], after: MigrationRecord['spec']): boolean {
+  return before.source.host !== after.source.host || before.target.host !== after.target.host;
+}
 
 async function rotateSecrets(
   call: ApiCall,

@@ -1,0 +1,41 @@
+import { app } from '@azure/functions';
+import type { InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
+import { sweepOutboxes } from '../shared/notifications/publisher.ts';
+import { messageOf } from '../shared/errors/migrationError.ts';
+import { runtime } from '../shared/state/runtime.ts';
+import { eventSink } from './durable/sink.ts';
+import { purgeExpired, watchMigrations } from './durable/watchdog.ts';
+
+function warnOf(context: InvocationContext, failures: readonly unknown[]): void {
+  for (const error of failures) {
+    context.warn('migration skipped', { error: messageOf(error) });
+  }
+}
+
+app.timer('watchdog', {
+  schedule: '15 * * * * *',
+  extraInputs: [df.input.durableClient()],
+  handler: async (_timer, context) => {
+    const { stores } = await runtime();
+    warnOf(context, await watchMigrations(stores, df.getClient(context), new Date()));
+  },
+});
+
+app.timer('outboxSweep', {
+  schedule: '45 * * * * *',
+  handler: async () => {
+    const opened = await runtime();
+    await sweepOutboxes(opened.stores, eventSink(opened));
+  },
+});
+
+app.timer('retentionPurge', {
+  schedule: '0 20 * * * *',
+  extraInputs: [df.input.durableClient()],
+  handler: async (_timer, context) => {
+    const { stores, settings } = await runtime();
+    const client = df.getClient(context);
+    warnOf(context, await purgeExpired(stores, client, new Date(), settings.retentionDays));
+  },
+});

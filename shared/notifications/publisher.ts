@@ -1,0 +1,62 @@
+import type { OutboxMessage } from '../contracts/names.ts';
+import type { OutboxEntry, StoredEvent, Stores } from '../state/storeInterfaces.ts';
+import type { EventSink } from './eventSink.ts';
+
+/**
+ * Publishes the events of one row: into the table, to the sink, then out of the row's outbox.
+ * Whatever fails in between, they come again with the same ids and sequence numbers.
+ *
+ * @returns How many there were.
+ */
+export async function publishOutbox(
+  stores: Stores,
+  sink: EventSink | undefined,
+  message: OutboxMessage,
+): Promise<number> {
+  const { entries, migrationId, clear } = await readOutbox(stores, message);
+  if (entries.length === 0) return 0;
+  const stored: StoredEvent[] = [];
+  for (const entry of entries) {
+    stored.push({ ...entry, sequence: await stores.events.append(migrationId, entry) });
+  }
+  await sink?.send(stored);
+  await clear(entries.map((entry) => entry.id));
+  return entries.length;
+}
+
+interface RowOutbox {
+  entries: OutboxEntry[];
+  migrationId: string;
+  clear(ids: string[]): Promise<void>;
+}
+
+async function readOutbox(stores: Stores, message: OutboxMessage): Promise<RowOutbox> {
+  if ('ref' in message) {
+    const { ref } = message;
+    return {
+      entries: await stores.migrations.outbox(ref),
+      migrationId: ref.id,
+      clear: (ids) => stores.migrations.clearOutbox(ref, ids),
+    };
+  }
+  const { migrationId, database } = message;
+  return {
+    entries: await stores.databases.outbox(migrationId, database),
+    migrationId,
+    clear: (ids) => stores.databases.clearOutbox(migrationId, database, ids),
+  };
+}
+
+/** Publishes every row whose message was lost; one that fails does not keep the others back. */
+export async function sweepOutboxes(stores: Stores, sink: EventSink | undefined): Promise<void> {
+  const failures: unknown[] = [];
+  const publish = (message: OutboxMessage) =>
+    publishOutbox(stores, sink, message).catch((error: unknown) => failures.push(error));
+  for await (const record of stores.migrations.listEverywhere({ hasOutbox: true })) {
+    await publish({ ref: record.ref });
+  }
+  for await (const record of stores.databases.listWithOutbox()) {
+    await publish({ migrationId: record.migrationId, database: record.database });
+  }
+  if (failures.length > 0) throw failures[0];
+}
