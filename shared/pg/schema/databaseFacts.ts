@@ -53,21 +53,24 @@ export async function readDatabaseFacts(source: PgSession): Promise<DatabaseFact
   const row = rows[0];
   if (row === undefined) throw new Error('The database is not in its own catalog.');
   const settings = await source.query<{ role: string; setting: string }>(
-    `select coalesce(r.rolname, '') as role, pg_catalog.unnest(s.setconfig) as setting
+    `select coalesce(r.rolname, '') as role, c.setting
      from pg_catalog.pg_db_role_setting s
+       cross join lateral pg_catalog.unnest(s.setconfig) with ordinality as c (setting, at)
        join pg_catalog.pg_database d on d.oid = s.setdatabase
        left join pg_catalog.pg_roles r on r.oid = s.setrole
      where d.datname = pg_catalog.current_database() and (s.setrole = 0 or r.oid is not null)
-     order by 1, 2`,
+     order by 1, c.at`,
   );
   const privileges = await source.query<NonNullable<DatabaseFacts['privileges']>[number]>(
     `select coalesce(g.rolname, '') as grantee, pg_catalog.pg_get_userbyid(a.grantor) as grantor,
        a.privilege_type as privilege, a.is_grantable as "isGrantable"
-     from pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a
+     from pg_catalog.pg_database d
+       cross join lateral rows from (pg_catalog.aclexplode(d.datacl)) with ordinality
+         as a (grantor, grantee, privilege_type, is_grantable, at)
        left join pg_catalog.pg_roles g on g.oid = a.grantee
      where d.datname = pg_catalog.current_database()
        and (a.grantee = 0 or g.oid is not null)
-     order by 1, 3`,
+     order by a.at`,
   );
   return {
     name: row.name,

@@ -95,7 +95,7 @@ function listItems(value: string): string[] {
   return items;
 }
 
-/** Everybody's default rights go, then each right of the source is granted. */
+/** Default rights of PUBLIC that the source took away go, then each right of it is granted. */
 function privilegesOf(database: string, facts: DatabaseFacts): PrivilegeStatement[] {
   if (facts.privileges === undefined) return [];
   const statement = (sql: string, grantee: string | undefined): PrivilegeStatement => ({
@@ -117,5 +117,11 @@ function privilegesOf(database: string, facts: DatabaseFacts): PrivilegeStatemen
         grantee === '' ? undefined : grantee,
       ),
     );
-  return [statement(`revoke all on ${database} from public`, undefined), ...grants];
+  const ofPublic = facts.privileges.filter(({ grantee }) => grantee === '');
+  const taken = ['CONNECT', 'TEMPORARY'].filter(
+    (right) => !ofPublic.some(({ privilege }) => privilege === right),
+  );
+  if (taken.length === 0) return grants;
+  const revoke = `revoke ${taken.join(', ').toLowerCase()} on ${database} from public`;
+  return [statement(revoke, undefined), ...grants];
 }

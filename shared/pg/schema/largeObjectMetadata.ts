@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { PgSession } from '../connect.ts';
 import { notCarriedList } from './notCarried.ts';
 import type { NotCarried } from './notCarried.ts';
-import { applyOwnership } from './ownership.ts';
+import { giveOwnership } from './ownership.ts';
 import type { ObjectOwner } from './plan.ts';
 import { runPrivileges } from './privileges.ts';
 import type { PrivilegeStatement } from './privileges.ts';
@@ -34,7 +34,7 @@ export async function copyLargeObjectMetadata(
     const present = await presentOn(target, page);
     const comments = present.filter((object) => object.comment !== null).map(commentSql);
     if (comments.length > 0) await target.query(comments.join('; '));
-    notCarried.push(...(await applyOwnership(target, { owners: present.map(ownerOf) })));
+    notCarried.push(...(await giveOwnership(target, present.map(ownerOf))));
     await runPrivileges(target, present.flatMap(privilegesOf), report);
   }
   return [...notCarried, ...report.items()];

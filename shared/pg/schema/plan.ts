@@ -12,6 +12,11 @@ export interface SchemaPlan {
   postData: ArchiveEntry[];
   /** Runs after postData, in parallel. */
   foreignKeys: ArchiveEntry[];
+  /**
+   * ENABLE ROW LEVEL SECURITY: runs with the ownership, because with FORCE it would keep even the
+   * tables' owner from checking foreign keys and filling materialized views.
+   */
+  rowSecurity: ArchiveEntry[];
   /** ACL and DEFAULT ACL. */
   privileges: ArchiveEntry[];
   /** The last step of all. */

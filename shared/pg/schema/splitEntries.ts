@@ -18,6 +18,7 @@ export interface SplitEntries {
   indexWork: ArchiveEntry[];
   postData: ArchiveEntry[];
   foreignKeys: ArchiveEntry[];
+  rowSecurity: ArchiveEntry[];
   privileges: ArchiveEntry[];
   eventTriggers: ArchiveEntry[];
   owners: ObjectOwner[];
@@ -55,6 +56,7 @@ export function splitEntries(entries: readonly ArchiveEntry[], facts: SplitFacts
     indexWork: [],
     postData: [],
     foreignKeys: [],
+    rowSecurity: [],
     privileges: [],
     eventTriggers: [],
     owners: [],
@@ -94,6 +96,7 @@ function listFor(
   if (isPrivilege(entry)) return result.privileges;
   if (isOfEventTrigger(entry)) return result.eventTriggers;
   if (entry.type === 'FK CONSTRAINT') return result.foreignKeys;
+  if (entry.type === 'ROW SECURITY') return result.rowSecurity;
   if (isIndexLike(entry) && facts.isOnOrdinaryTable(entry) && !needsPostData(entry, byId)) {
     return result.indexWork;
   }
