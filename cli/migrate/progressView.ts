@@ -69,22 +69,23 @@ function databaseLine(database: DatabaseProgress): string {
     formatBytes(database.bytes),
   ];
   if (database.state !== 'InProgress') return [database.state, ...parts].join('  ');
-  if (database.bytesPerSecond > 0) {
+  const isCopying = database.tablesDone + database.tablesFailed < database.tablesTotal;
+  if (isCopying && database.bytesPerSecond > 0) {
     parts.push(
       `${formatCount(database.rowsPerSecond)} rows/s`,
       `${formatBytes(database.bytesPerSecond)}/s`,
     );
   }
-  if (database.timeLeftMs !== undefined) parts.push(`${formatDuration(database.timeLeftMs)} left`);
+  if (isCopying && database.timeLeftMs !== undefined)
+    parts.push(`${formatDuration(database.timeLeftMs)} left`);
   if (database.operation !== '') parts.push(database.operation);
   return parts.join('  ');
 }
 
 function shareOf(database: DatabaseProgress): number {
-  if (database.state === 'Succeeded') return 1;
-  const share = database.bytes / database.bytesTotal;
-  // The total is an estimate: it is not full before every table is in.
-  return database.tablesDone < database.tablesTotal ? Math.min(share, 0.99) : Math.min(share, 1);
+  // The total is an estimate: the bar is full when every table is in, and not before.
+  if (database.tablesDone + database.tablesFailed >= database.tablesTotal) return 1;
+  return Math.min(database.bytes / database.bytesTotal, 0.99);
 }
 
 function bar(share: number): string {
