@@ -11,6 +11,8 @@ export interface SidePoolOptions {
   /** An exported snapshot to read under; one is taken when absent. */
   snapshot?: string;
   signal?: AbortSignal;
+  /** For the catalogs; rows of tables are never read by an index. Default: false. */
+  usesIndexes?: boolean;
 }
 
 /**
@@ -50,14 +52,15 @@ export class SidePool implements AsyncDisposable {
     try {
       const first = await connect(endpoint, { applicationName, signal });
       opened.push(first);
-      await first.query(contentSessionSql(first.serverVersion));
+      const settings = sideSettings(first.serverVersion, options.usesIndexes ?? false);
+      await first.query(settings);
       await first.query('begin isolation level repeatable read read only');
       const snapshot = options.snapshot ?? (await exportSnapshot(first));
       const sessions = await Promise.all(
         Array.from({ length: Math.max(1, options.jobs) }, async () => {
           const session = await connect(endpoint, { applicationName, signal });
           opened.push(session);
-          await session.query(contentSessionSql(session.serverVersion));
+          await session.query(settings);
           return session;
         }),
       );
@@ -179,12 +182,16 @@ async function exportSnapshot(session: PgSession): Promise<string | undefined> {
  * Indexes are not used: one that a changed collation has spoilt would hide rows. Money must not
  * depend on the locale, and compiling expressions costs more than it gives.
  */
-function contentSessionSql(serverVersion: number): string {
+function sideSettings(serverVersion: number, usesIndexes: boolean): string {
   const settings = [
     'set lc_monetary = "C"',
-    'set enable_indexscan = off',
-    'set enable_indexonlyscan = off',
-    'set enable_bitmapscan = off',
+    ...(usesIndexes
+      ? []
+      : [
+          'set enable_indexscan = off',
+          'set enable_indexonlyscan = off',
+          'set enable_bitmapscan = off',
+        ]),
     ...(serverVersion >= 110000 ? ['set jit = off'] : []),
     // From 14 on large tables are read in parts over the connections; before that PostgreSQL's own
     // parallel scan stays on.
