@@ -128,6 +128,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
   await engine.open();
   const listeners = await startListeners({ storage, settings, invoker, logger, functions });
   isReady = true;
+  store.prepareLargeTexts().catch(() => undefined);
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     isReady = false;

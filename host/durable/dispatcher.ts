@@ -48,7 +48,12 @@ export class Dispatcher {
 
   /** Begins everything again that was open when the last host ended. */
   resume(instance: LiveInstance): void {
-    for (const event of instance.open.values()) this.#begin(instance, event);
+    const ended = new Set(
+      instance.messages.map((message) =>
+        message.kind === 'event' ? (message.event.TaskScheduledId ?? message.event.TimerId) : -1,
+      ),
+    );
+    for (const [id, event] of instance.open) if (!ended.has(id)) this.#begin(instance, event);
   }
 
   cancelTimer(instance: LiveInstance, id: number): void {

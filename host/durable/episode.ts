@@ -10,6 +10,7 @@ import { runOrchestrator } from './orchestrator.ts';
 import type { OrchestratorAnswer } from './orchestrator.ts';
 import { replayActions } from './replay.ts';
 import type { NumberedTask, ReplayOutcome } from './replay.ts';
+import { hasEnded } from './store.ts';
 import type { HubStore, RuntimeStatus } from './store.ts';
 
 export interface EpisodeContext {
@@ -70,9 +71,12 @@ export async function commitEpisode(
     return undefined;
   }
   events.push(...(decision?.events ?? []));
-  applyDecision(instance, decision, now);
-  const state = stateAfter(instance, batch.sequences);
+  const after = recordAfter(instance, decision, now);
+  const state = { ...after, ...instance.markTaken(batch.sequences) };
   const replacedEpisodes = await writeEpisode(context.store, instance, events, state, decision);
+  // Nobody may see a state that a crash could still take back.
+  const { updatedAt, ...changes } = after;
+  Object.assign(instance.record, changes, { updatedAt: new Date(updatedAt) });
   return {
     scheduled: decision?.continued ? [] : (decision?.scheduled ?? []),
     canceledTimers: decision?.canceledTimers ?? [],
@@ -119,29 +123,29 @@ async function writeEpisode(
   return 0;
 }
 
-function applyDecision(instance: LiveInstance, decision: Decision | undefined, now: Date): void {
-  const { record } = instance;
-  record.updatedAt = now;
-  if (decision?.customStatus !== undefined) record.customStatus = decision.customStatus;
-  if (decision) {
-    record.status = decision.status;
-    record.output = decision.output;
-  }
-  if (record.status === 'Completed' || record.status === 'Failed') return;
-  if (record.status === 'Terminated') return;
-  if (instance.suspendedBecause !== undefined) {
-    record.status = 'Suspended';
-    record.output = JSON.stringify(instance.suspendedBecause);
-  } else if (record.status === 'Suspended') {
-    record.status = 'Running';
-    record.output = null;
-  }
-}
+type RecordChange = Omit<InstanceState, 'takenUpTo' | 'takenAbove' | 'continued'>;
 
-function stateAfter(instance: LiveInstance, sequences: readonly number[]): InstanceState {
-  const { status, output, customStatus, updatedAt } = instance.record;
-  const taken = instance.markTaken(sequences);
-  return { status, output, customStatus, updatedAt: updatedAt.toISOString(), ...taken };
+function recordAfter(
+  instance: LiveInstance,
+  decision: Decision | undefined,
+  now: Date,
+): RecordChange {
+  const { record } = instance;
+  const after: RecordChange = {
+    status: decision?.status ?? record.status,
+    output: decision ? decision.output : record.output,
+    customStatus: decision?.customStatus ?? record.customStatus,
+    updatedAt: now.toISOString(),
+  };
+  if (hasEnded(after.status)) return after;
+  if (instance.suspendedBecause !== undefined) {
+    return {
+      ...after,
+      status: 'Suspended',
+      output: JSON.stringify(instance.suspendedBecause),
+    };
+  }
+  return after.status === 'Suspended' ? { ...after, status: 'Running', output: null } : after;
 }
 
 function executionStarted(instance: LiveInstance, now: Date): HistoryEvent {

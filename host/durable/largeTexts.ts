@@ -22,6 +22,11 @@ export class LargeTexts {
     this.#patience = patience;
   }
 
+  /** Opens the container early: the first long text need not wait for it. */
+  async prepare(): Promise<void> {
+    await this.#open();
+  }
+
   async store(folder: string, name: string, text: string | null): Promise<Record<string, string>> {
     if (text === null) return {};
     if (text.length <= LONGEST_INLINE) return { [name]: text };

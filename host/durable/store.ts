@@ -106,6 +106,10 @@ export class HubStore {
     );
   }
 
+  prepareLargeTexts(): Promise<void> {
+    return this.#large.prepare();
+  }
+
   async writeInstance(record: InstanceRecord): Promise<void> {
     const { parent } = record;
     const entity = {

@@ -119,7 +119,7 @@ df.app.client.http('client', {
       purgeAll: () => client.purgeInstanceHistoryBy({ createdTimeFrom: new Date(0) }),
     }[operation];
     try {
-      return { jsonBody: (await call()) ?? null };
+      return { jsonBody: { value: (await call()) ?? null } };
     } catch (error) {
       return { status: 500, jsonBody: { message: error.message } };
     }
