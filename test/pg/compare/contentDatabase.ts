@@ -40,7 +40,7 @@ insert into plain.values values
    '[0:1]={1,2}', '{NULL,b}', 'abc', 'happy', '{happy}', row('0.1', null), '[1,5)', '[0.1,0.7)', '\x0000',
    12.34, 'plain.keyed', 5, '(1,-0)', '<a/>', 'a', B'101', '{0.1,NaN,-0}', 'ab', 'n', 'infinity', '-infinity'),
   (2, '', 0.1 + 0.2::float8, 'infinity', 'NaN', -1, '-1 mon 3 days', null, null, null, null, null, null, null,
-   null, row(null, 'x'), 'empty', null, '', null, null, null, null, null, null, null, '{}', '', '', '4713-01-01 BC', now()),
+   null, row(null, 'x'), 'empty', null, '', null, null, null, null, null, null, null, '{}', '', '', '4713-01-01 BC', '2024-02-29 12:00:00.123456+02'),
   (3, null, 'NaN', 'NaN', null, null, null, null, null, null, null, null, null, null,
    null, row(null, null), null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 `;

@@ -170,7 +170,10 @@ export const OBJECT_SECTIONS: readonly Section[] = [
         ['function', 'nullif(c.castfunc, 0)::pg_catalog.regprocedure::text'],
         ['context', 'c.castcontext'],
         ['method', 'c.castmethod'],
-      )} from pg_catalog.pg_cast c where c.oid >= 16384 and ${notOfExtension('pg_cast', 'c.oid')}`,
+      )} from pg_catalog.pg_cast c where c.oid >= 16384
+        -- That of a range type to its multirange comes with the type.
+        and not exists (select from pg_catalog.pg_depend i where i.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass
+          and i.objid = c.oid and i.deptype = 'i') and ${notOfExtension('pg_cast', 'c.oid')}`,
   },
   {
     name: 'collations',
