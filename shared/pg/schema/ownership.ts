@@ -60,7 +60,8 @@ export async function giveOwnership(
   const wanted: ObjectOwner[] = [];
   for (const item of owners) {
     // Event triggers come last and get their owners then.
-    if (item.type === 'EVENT TRIGGER' || item.owner === roles.currentUser) continue;
+    if (item.type === 'EVENT TRIGGER') continue;
+    if (item.owner === roles.currentUser && !isPublicSchema(item)) continue;
     if (!roles.exists(item.owner)) {
       report.add(
         'ownership',
@@ -81,6 +82,11 @@ export async function giveOwnership(
 
 function ownedBy(user: string, reason: string): string {
   return `${reason} The object belongs to ${user}.`;
+}
+
+/** The template brought it along: since 15 it belongs to pg_database_owner and not to us. */
+function isPublicSchema(item: ObjectOwner): boolean {
+  return item.type === 'SCHEMA' && item.object === 'schema "public"';
 }
 
 export function alterOwner(item: ObjectOwner): string {

@@ -54,6 +54,20 @@ export async function migrateSchema(
   target: PgEndpoint,
   options: MigrateOptions = {},
 ): Promise<{ plan: SchemaPlan; notCarried: NotCarried[] }> {
+  const plan = await planOf(source, options.excludedTableOids);
+  await using reader = await open(source);
+  await reader.query('begin isolation level repeatable read');
+  await using admin = await open({ ...target, database: 'postgres' });
+  await createTargetDatabase(admin, target.database, plan.database);
+  const notCarried = await runSteps(reader, target, plan, options);
+  return { plan, notCarried };
+}
+
+/** Dumps and plans under one snapshot; the plan has been through JSON, as between activities. */
+export async function planOf(
+  source: PgEndpoint,
+  excludedTableOids: readonly number[] = [],
+): Promise<SchemaPlan> {
   const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-schema-test-'));
   await using reader = await open(source);
   try {
@@ -66,15 +80,8 @@ export async function migrateSchema(
       applicationName: 'pgmove/test/dump',
     });
     const entries = await renderArchive(archivePath);
-    const plan = JSON.parse(
-      JSON.stringify(
-        await planSchema(reader, entries, { excludedTableOids: options.excludedTableOids ?? [] }),
-      ),
-    ) as SchemaPlan;
-    await using admin = await open({ ...target, database: 'postgres' });
-    await createTargetDatabase(admin, target.database, plan.database);
-    const notCarried = await runSteps(reader, target, plan, options);
-    return { plan, notCarried };
+    const plan = await planSchema(reader, entries, { excludedTableOids });
+    return JSON.parse(JSON.stringify(plan)) as SchemaPlan;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
