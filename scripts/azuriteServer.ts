@@ -4,6 +4,7 @@
  */
 import { enableCompileCache, createRequire } from 'node:module';
 import { join } from 'node:path';
+import { installJournal } from './azuriteJournal.ts';
 
 enableCompileCache();
 
@@ -95,6 +96,10 @@ async function main(): Promise<void> {
     SharedChunkStore: { setSizeLimit(bytes: number): void };
   };
   memory.SharedChunkStore.setSizeLimit(EXTENT_MEMORY_LIMIT);
+  if (options.folder !== undefined) {
+    const azurite = createRequire(require.resolve('azurite/package.json'));
+    installJournal(azurite('lokijs') as Parameters<typeof installJournal>[0]);
+  }
   const servers = createServers(options);
   await Promise.all(servers.map((server) => server.start()));
   const [blob, queue, table] = servers.map((server) =>
