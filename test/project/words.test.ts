@@ -39,6 +39,22 @@ test('files stay below 400 lines', () => {
   expect(long).toEqual([]);
 });
 
+/**
+ * npm leaves the packages of other platforms out of the lock file where the registry does not have
+ * them, and `npm ci` then refuses it everywhere.
+ */
+test('the lock file has every platform of every optional package', () => {
+  const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const missing = Object.entries(packages).flatMap(([name, entry]) =>
+    Object.keys(entry.optionalDependencies ?? {})
+      .filter((wanted) => packages[`node_modules/${wanted}`] === undefined)
+      .map((wanted) => `${wanted} of ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
 test('the lock file names no registry', () => {
   const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
   expect(lock.match(/"resolved": "[^"]+"/g) ?? []).toEqual([]);
