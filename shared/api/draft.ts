@@ -42,7 +42,11 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
     databases: p.dbsToMigrate ?? [],
     overwriteDbsInTarget: p.overwriteDbsInTarget === 'True',
     setupLogicalReplication: p.setupLogicalReplicationOnSourceDbIfNeeded === 'True',
-    startDataMigration: p.startDataMigration !== 'False',
+    // A window that is given is waited for, unless the caller also asks to start at once.
+    startDataMigration:
+      p.startDataMigration === undefined
+        ? p.migrationWindowStartTimeInUtc === undefined
+        : p.startDataMigration !== 'False',
     windowStart: p.migrationWindowStartTimeInUtc,
     cancel: p.cancel === 'True',
     cancelDatabases: p.dbsToCancelMigrationOn ?? [],

@@ -147,9 +147,9 @@ describe('an offline migration', () => {
     expect(await differences(source, target, 'large')).toEqual([]);
     const tables = (await (
       await fetch(`${migration.url}/databases/large/tables?api-version=2025-08-01`)
-    ).json()) as { value: { parts: number; rows: number; state: string }[] };
+    ).json()) as { value: { partCount: number; rows: number; state: string }[] };
     expect(tables.value).toMatchObject([{ state: 'completed', rows: 200_000 }]);
-    expect(tables.value[0]?.parts).toBeGreaterThan(1);
+    expect(tables.value[0]?.partCount).toBeGreaterThan(1);
   });
 });
 
