@@ -2,6 +2,13 @@ import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import { answerHealth, answerOpenapi, redirectToDashboard } from './http/document.ts';
 import { API_ROUTES } from './http/routes.ts';
+import { runtime } from '../shared/state/runtime.ts';
+
+// Tables, queues and packages are there before the first request needs them. What fails is tried
+// again, and reported, by the first function that runs.
+app.hook.appStart(() => {
+  runtime().catch(() => undefined);
+});
 
 for (const { name, route, handler } of API_ROUTES) {
   app.http(name, {

@@ -25,6 +25,7 @@ export type ApiHandler = (call: ApiCall) => Promise<HttpResponseInit>;
 export type Method = 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST';
 
 const BODY_LIMIT = 1024 * 1024;
+const DRAIN_LIMIT = 16 * BODY_LIMIT;
 
 /** The host hands every method to the function, which refuses the ones it has not: 405, not 404. */
 export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
@@ -86,14 +87,23 @@ function asApiError(error: unknown): ApiError {
   return new ApiError(500, 'InternalServerError', 'The request failed; the log says why.');
 }
 
-/** @throws ApiError 413 above 1 MB, however the length is announced. */
+/**
+ * @throws ApiError 413 above 1 MB, however the length is announced. What is too much is read and
+ *   dropped, up to a bound: a connection with an unread rest would break with the answer.
+ */
 export async function readText(request: HttpRequest): Promise<string> {
-  const tooLarge = () =>
-    new ApiError(413, 'RequestEntityTooLarge', `The body has more than ${BODY_LIMIT} bytes.`);
-  if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw tooLarge();
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > BODY_LIMIT) throw tooLarge();
-  return new TextDecoder().decode(bytes);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size <= BODY_LIMIT) chunks.push(chunk);
+    if (size > DRAIN_LIMIT) break;
+  }
+  if (size > BODY_LIMIT) {
+    const message = `The body has more than ${BODY_LIMIT} bytes.`;
+    throw new ApiError(413, 'RequestEntityTooLarge', message);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** `top` of a paged list. */

@@ -5,6 +5,7 @@ import { ApiError } from '../../shared/api/errors.ts';
 import { refuseForbiddenHost } from '../../shared/api/hostRules.ts';
 import { parseBody } from '../../shared/api/parseBody.ts';
 import { parseMigrationName } from '../../shared/api/path.ts';
+import { toResource } from '../../shared/api/projection.ts';
 import { putBodySchema } from '../../shared/api/schemas.ts';
 import type { PutBody } from '../../shared/api/schemas.ts';
 import { specHash } from '../../shared/api/specHash.ts';
@@ -34,7 +35,8 @@ export const createMigration: ApiHandler = async (call) => {
   const winner = await insert(call, record, draft);
   if (winner !== undefined) return answerExisting(call, winner, hash);
   await startBestEffort(call, record);
-  return answerMigration(call, record, 201);
+  // Nothing of its databases is known yet.
+  return { status: 201, jsonBody: toResource(record, []) };
 };
 
 export async function refuseHosts(
