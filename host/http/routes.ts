@@ -66,7 +66,8 @@ function comparePrecedence(a: Route, b: Route): number {
   for (let index = 0; index < length; index += 1) {
     const left = a.segments[index];
     const right = b.segments[index];
-    if (!left || !right) return left ? -1 : 1;
+    // The shorter one matches its path without a catch-all or an optional segment.
+    if (!left || !right) return left ? 1 : -1;
     const difference = RANK[left.kind] - RANK[right.kind];
     if (difference !== 0) return difference;
   }

@@ -40,6 +40,12 @@ app.http('catchAll', {
     jsonBody: { matched: 'catchAll', path: request.params.path },
   }),
 });
+app.http('home', {
+  route: '',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: () => ({ jsonBody: { matched: 'home' } }),
+});
 app.http('keyed', {
   route: 'keyed',
   methods: ['GET'],
