@@ -24,6 +24,7 @@ export function canonicalDefinition(text: string, crossesMajor: boolean): string
     form = form.replace(/\((\u0003\d+\u0004)\)/g, '$1').replace(/\((ARRAY\[[^[\]]*\])\)/g, '$1');
   }
   if (crossesMajor) {
+    form = form.replace(/EXECUTE PROCEDURE/g, 'EXECUTE FUNCTION');
     const name = '(?:\\u0001\\d+\\u0002|[A-Za-z_][\\w$]*)';
     form = form.replace(new RegExp(`${name}\\.(?=${name}|\\*)`, 'g'), '').replace(/[()\s]/g, '');
   }

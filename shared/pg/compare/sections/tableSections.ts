@@ -26,7 +26,7 @@ export const TABLE_SECTIONS: readonly Section[] = [
         ['storage options', sortedOptions('c.reloptions')],
         [
           'toast options',
-          `(select ${sortedOptions('t.reloptions')} from pg_catalog.pg_class t where t.oid = c.reltoastrelid)`,
+          `coalesce((select ${sortedOptions('t.reloptions')} from pg_catalog.pg_class t where t.oid = c.reltoastrelid), '{}')`,
         ],
         [
           'of type',
@@ -71,7 +71,8 @@ export const TABLE_SECTIONS: readonly Section[] = [
         ['default', 'pg_catalog.pg_get_expr(d.adbin, d.adrelid)'],
         [
           'collation',
-          "(select co.collnamespace::pg_catalog.regnamespace::text || '.' || co.collname from pg_catalog.pg_collation co where co.oid = a.attcollation)",
+          // Names have a collation from 12 on.
+          `(select co.collnamespace::pg_catalog.regnamespace::text || '.' || co.collname from pg_catalog.pg_collation co where co.oid = a.attcollation${lowVersion < 120000 ? ' and a.atttypid not in (19, 1003)' : ''})`,
         ],
         ['storage', 'a.attstorage'],
         ['statistics target', 'coalesce(a.attstattarget, -1)'],
