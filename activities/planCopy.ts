@@ -100,7 +100,9 @@ async function writeBatches(
 
 function batchPlan(batch: CopyBatch, indexWork: SchemaPlan['indexWork']): BatchPlan {
   const works = batch.items.map(({ oid }): TableIndexWork | undefined => indexWork[String(oid)]);
-  const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES;
+  // Without an index no unit would follow that notes that the table is complete.
+  const hasIndexes = (works[0]?.indexes.length ?? 0) > 0;
+  const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES && hasIndexes;
   return { batch, indexWork: works, hasIndexUnits: batch.kind === 'part' || isLarge };
 }
 
