@@ -179,7 +179,6 @@ export const OBJECT_SECTIONS: readonly Section[] = [
     name: 'collations',
     sql: ({ version, lowVersion }) => `
       select ${qualified('n.nspname', 'c.collname')} as object, ${NO_TABLE}, ${properties(
-        ['encoding', 'c.collencoding'],
         lowVersion >= 100000 && ['provider', 'c.collprovider'],
         [
           'locale',
