@@ -36,7 +36,7 @@ type Json = Record<string, unknown>;
 
 export async function readSettings(appRoot: string): Promise<HostSettings> {
   await applyLocalSettings(appRoot);
-  const host = await readJson(path.join(appRoot, 'host.json'));
+  const host = withOverrides(await readJson(path.join(appRoot, 'host.json')), process.env);
   const setting = (name: string): string | undefined => process.env[name];
   const extensions = section(host, 'extensions');
   const durable = section(extensions, 'durableTask');
@@ -90,6 +90,26 @@ export function durationMs(text: unknown): number | undefined {
   const total =
     ((Number(days ?? 0) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds ?? 0);
   return total * 1000 + Math.round(Number(`0.${fraction ?? 0}`) * 1000);
+}
+
+const OVERRIDE_PREFIX = 'AzureFunctionsJobHost__';
+
+/** `AzureFunctionsJobHost__a__b` overrides a.b of host.json, as on the real host. */
+function withOverrides(host: Json, environment: NodeJS.ProcessEnv): Json {
+  const result = structuredClone(host);
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(OVERRIDE_PREFIX) || value === undefined) continue;
+    const keys = name.slice(OVERRIDE_PREFIX.length).split('__');
+    const last = keys.pop() ?? '';
+    let parent = result;
+    for (const key of keys) {
+      parent[key] = section(parent, key);
+      parent = parent[key] as Json;
+    }
+    const isNumber = value !== '' && Number.isFinite(Number(value));
+    parent[last] = isNumber ? Number(value) : value;
+  }
+  return result;
 }
 
 function timeoutOf(value: unknown): number | undefined {

@@ -197,22 +197,19 @@ async function decide(
     const message = context.functions.unknown('orchestrator', name);
     return ended('Failed', JSON.stringify(message), now, []);
   }
-  const answer = await runOrchestrator(context.invoker, fn, {
-    instanceId: instance.id,
-    parentInstanceId: parent?.instanceId,
-    input,
-    history,
-  });
   try {
-    return { ...interpret(context, instance, answer, history, now), ...customStatusOf(answer) };
+    const answer = await runOrchestrator(context.invoker, fn, {
+      instanceId: instance.id,
+      parentInstanceId: parent?.instanceId,
+      input,
+      history,
+    });
+    const decision = interpret(context, instance, answer, history, now);
+    return { ...decision, customStatus: answer.customStatus };
   } catch (error) {
     const message = `Orchestrator function '${name}' failed: ${errorText(error)}`;
     return ended('Failed', JSON.stringify(message), now, []);
   }
-}
-
-function customStatusOf(answer: OrchestratorAnswer): { customStatus: string | undefined } {
-  return { customStatus: answer.customStatus };
 }
 
 function interpret(

@@ -80,6 +80,8 @@ describe('calls', () => {
   test.each([
     ['usesEntity', 'does not support callEntity'],
     ['usesHttp', 'does not support callHttp'],
+    ['bigintOutput', 'BigInt'],
+    ['bigintActivity', 'BigInt'],
     ['unknownActivity', "The function 'nowhere' doesn't exist"],
   ])('%s is refused by name', async (name, text) => {
     const status = await hub.run(name);
@@ -179,6 +181,20 @@ test('a window of running tasks runs each once', async () => {
   const expected = Array.from({ length: 12 }, (_, n) => n * 2);
   expect(await output('window', { count: 12, width: 3 })).toEqual(expected);
   expect(host.stderr()).toContain('names a task again');
+});
+
+test('a task named again fails the orchestration where that is asked for', async () => {
+  const strict = await startHostProcess(azurite.connectionString, {
+    FUNCTIONS_HOST_STRICT_TASKS: '1',
+    AzureFunctionsJobHost__extensions__durableTask__hubName: 'StrictHub',
+  });
+  try {
+    const status = await management(strict).run('window', { count: 4, width: 2 });
+    expect(status.runtimeStatus).toBe('Failed');
+    expect(status.output).toContain('names a task again');
+  } finally {
+    await strict.stop();
+  }
 });
 
 test('continue-as-new begins anew, again and again', async () => {

@@ -228,6 +228,14 @@ df.app.orchestration('usesHttp', function* (context) {
 df.app.orchestration('unknownActivity', function* (context) {
   yield context.df.callActivity('nowhere');
 });
+// eslint-disable-next-line require-yield -- it ends at once.
+df.app.orchestration('bigintOutput', function* () {
+  return 1n;
+});
+df.app.activity('bigintResult', { handler: () => 1n });
+df.app.orchestration('bigintActivity', function* (context) {
+  return yield context.df.callActivity('bigintResult');
+});
 df.app.orchestration('random', function* (context) {
   yield context.df.callActivity(Math.random() < 2 && globalThis.fixtureFlip ? 'echo' : 'double', 1);
   globalThis.fixtureFlip = true;
