@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { registerCompare } from './compare.ts';
 import { CommandError, EXIT } from './exitCode.ts';
 import { registerMigrate } from './migrate/command.ts';
 import { registerMigration } from './migration/command.ts';
@@ -18,6 +19,7 @@ export function createProgram(): Command {
   registerUp(program);
   registerMigrate(program);
   registerMigration(program);
+  registerCompare(program);
   return program;
 }
 
