@@ -30,11 +30,15 @@ export function slices(count: number, statement: (from: number, to: number) => s
 
 /**
  * After loading: the first reader of a row writes its hint bits, and autovacuum would come in the
- * middle of a run.
+ * middle of a run. Answers the size of the database in bytes.
  */
-export async function settleSource(site: Site): Promise<void> {
-  await withClient(site.servers.source, DATABASE, site.signal, async (client) => {
+export async function settleSource(site: Site): Promise<number> {
+  return withClient(site.servers.source, DATABASE, site.signal, async (client) => {
     await client.query('vacuum (freeze, analyze)');
     await client.query('checkpoint');
+    const { rows } = await client.query<{ bytes: string }>(
+      'select pg_database_size(current_database()) as bytes',
+    );
+    return Number(rows[0]?.bytes);
   });
 }

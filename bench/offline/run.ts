@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { BaselinePrograms } from '../baselines/programs.ts';
 import { findBaselinePrograms } from '../baselines/programs.ts';
+import { formatBytes } from '../../cli/terminal/units.ts';
 import { describeMachine } from '../machine.ts';
 import { orderOfRound } from '../measure.ts';
 import { note } from '../progress.ts';
@@ -68,7 +69,7 @@ async function runCase(
     const site: Site = { servers, programs, stack: undefined, folder, scale, signal };
     say(`making ${bench.title(scale)}`);
     await bench.load(site);
-    await settleSource(site);
+    say(`the source holds ${formatBytes(await settleSource(site))}`);
     const wanted = await takeInventory(servers.source, signal);
 
     const usesStack = bench.usesStack && !options.isBaselinesOnly;
