@@ -1,9 +1,8 @@
-import type { HttpResponseInit } from '@azure/functions';
 import { migrationNotFound } from '../../shared/api/errors.ts';
 import { parseMigrationName } from '../../shared/api/path.ts';
 import { toResource } from '../../shared/api/projection.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
-import type { ApiCall } from './call.ts';
+import type { ApiAnswer, ApiCall } from './call.ts';
 
 /** @throws ApiError 404 */
 export async function requireMigration(call: ApiCall): Promise<MigrationRecord> {
@@ -17,7 +16,7 @@ export async function answerMigration(
   call: ApiCall,
   record: MigrationRecord,
   status = 200,
-): Promise<HttpResponseInit> {
+): Promise<ApiAnswer> {
   const databases = await call.stores.databases.list(record.ref.id);
   return { status, jsonBody: toResource(record, databases) };
 }

@@ -21,7 +21,11 @@ export interface ApiCall extends Runtime {
   client: Instances;
 }
 
-export type ApiHandler = (call: ApiCall) => Promise<HttpResponseInit>;
+export interface ApiAnswer extends Omit<HttpResponseInit, 'headers'> {
+  headers?: Record<string, string>;
+}
+
+export type ApiHandler = (call: ApiCall) => Promise<ApiAnswer>;
 export type Method = 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST';
 
 const BODY_LIMIT = 1024 * 1024;
@@ -51,12 +55,12 @@ export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
   };
 }
 
-function withHeaders(answer: HttpResponseInit, context: InvocationContext): HttpResponseInit {
+function withHeaders(answer: ApiAnswer, context: InvocationContext): HttpResponseInit {
   const headers = { ...answer.headers, 'x-ms-request-id': context.invocationId };
   return { ...answer, headers: { ...headers, 'cache-control': 'no-store' } };
 }
 
-function methodNotAllowed(method: string, allowed: string[]): HttpResponseInit {
+function methodNotAllowed(method: string, allowed: string[]): ApiAnswer {
   const message = `Method ${method} is not allowed here; allowed are ${allowed.join(', ')}.`;
   return {
     status: 405,
@@ -65,7 +69,7 @@ function methodNotAllowed(method: string, allowed: string[]): HttpResponseInit {
   };
 }
 
-function errorAnswer(error: unknown, context: InvocationContext): HttpResponseInit {
+function errorAnswer(error: unknown, context: InvocationContext): ApiAnswer {
   const refusal = asApiError(error);
   if (refusal.status >= 500) context.error('request failed', { error: messageOf(error) });
   return {

@@ -27,7 +27,7 @@ export async function publishOutbox(
 interface RowOutbox {
   entries: OutboxEntry[];
   migrationId: string;
-  clear(ids: string[]): Promise<void>;
+  clear: (ids: string[]) => Promise<void>;
 }
 
 async function readOutbox(stores: Stores, message: OutboxMessage): Promise<RowOutbox> {

@@ -24,7 +24,7 @@ export function openStores(settings: Settings): Stores {
     events: openEventStore(clients),
     blobs,
     queues,
-    ensure: clients.ensure,
+    ensure: () => clients.ensure(),
   };
 }
 

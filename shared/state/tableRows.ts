@@ -26,7 +26,10 @@ function isSmall(name: string): boolean {
 }
 
 export function decodeTable(row: Record<string, unknown>): TableRecord {
-  const text = (name: string) => String(row[name] ?? '');
+  const text = (name: string) => {
+    const value = row[name];
+    return typeof value === 'string' ? value : '';
+  };
   const count = (name: string) => Number(row[name] ?? 0);
   return {
     tableId: text('tableId'),

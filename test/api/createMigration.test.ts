@@ -84,7 +84,7 @@ describe('PUT', () => {
     const before = api.durable.instances.size;
     const secretsBefore = await secretCount();
     const answers = await Promise.all([1, 2, 3].map(() => call(url, 'PUT', putBody())));
-    expect(answers.map((a) => a.status).sort()).toEqual([200, 200, 201]);
+    expect(answers.map((a) => a.status).sort((a, b) => a - b)).toEqual([200, 200, 201]);
     expect(new Set(answers.map((a) => a.body.properties?.migrationId)).size).toBe(1);
     expect(api.durable.instances.size).toBe(before + 1);
     expect(await secretCount()).toBe(secretsBefore + 1);

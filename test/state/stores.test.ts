@@ -175,7 +175,7 @@ describe('the outbox', () => {
     const twice = [...entries, ...entries].map((entry) => events.append(ref.id, entry));
     const numbers = await Promise.all(twice);
     expect(numbers.slice(0, 6)).toEqual(numbers.slice(6));
-    expect([...new Set(numbers)].sort()).toEqual([1, 2, 3, 4, 5, 6]);
+    expect([...new Set(numbers)].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6]);
     const stored = await toArray(events.list(ref.id));
     expect(stored.map((e) => e.sequence)).toEqual([1, 2, 3, 4, 5, 6]);
     await events.deleteAll(ref.id);
