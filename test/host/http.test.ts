@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startAzurite } from '../../scripts/azurite.ts';
 import type { RunningAzurite } from '../../scripts/azurite.ts';
-import { startHostProcess } from './hostProcess.ts';
+import { startHostProcess, until } from './hostProcess.ts';
 import type { HostProcess } from './hostProcess.ts';
 
 let azurite: RunningAzurite;
@@ -97,7 +97,8 @@ describe('answers', () => {
     expect((await fetch(`${host.url}/nothing`)).status).toBe(204);
     const response = await fetch(`${host.url}/throws`);
     expect([response.status, await response.text()]).toEqual([500, '']);
-    expect(host.stderr()).toContain('secret detail');
+    // The log comes through a pipe, so it may be later than the answer.
+    await until(() => host.stderr().includes('secret detail') || undefined);
   });
 
   test('bodies are streamed both ways', async () => {
@@ -178,6 +179,7 @@ test('the admin paths tell state and functions', async () => {
   expect((await fetch(`${host.url}/admin/else`)).status).toBe(404);
 });
 
-test('readiness is one line on standard output', () => {
+test('readiness is one line on standard output', async () => {
+  await until(() => host.stdout() !== '' || undefined);
   expect(host.stdout()).toBe(`Host is running on ${host.url}\n`);
 });
