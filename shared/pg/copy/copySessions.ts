@@ -82,9 +82,11 @@ async function openSource(options: CopySessionOptions): Promise<PgSession> {
     signal,
     // Somebody who waits for an exclusive lock stands between this copy and the snapshot's lock,
     // which is not released before the copy is done.
-    settings: { ...COPY_SETTINGS, lock_timeout: '60s' },
+    settings: { ...COPY_SETTINGS, lock_timeout: '60s', max_parallel_workers_per_gather: '0' },
   });
   try {
+    // A range of a table is one simple scan: nothing to compile, nothing to share with workers.
+    if (session.serverVersion >= 110000) await session.query('set jit = off');
     await session.query('begin isolation level repeatable read read only');
     await session.query(`set transaction snapshot ${pg.escapeLiteral(snapshot)}`);
     return session;

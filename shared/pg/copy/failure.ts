@@ -63,6 +63,8 @@ export function safeCause(error: unknown): string {
 function remedyOf(code: string): string {
   if (code === '53100') return '; free some space and resume';
   if (code === '42501') return '; grant the right, or exclude the table, and resume';
+  if (code === '55P03')
+    return '; another session has, or waits for, an exclusive lock on the table';
   return '';
 }
 

@@ -200,8 +200,18 @@ function keep(session: PgSession, snapshot: string): HeldSnapshot {
   let isReleased = false;
   let tellLost: (reason: string) => void = () => undefined;
   const lost = new Promise<string>((resolve) => (tellLost = resolve));
+  let unanswered = 0;
   const timer = setInterval(() => {
-    session.query('select 1').catch((error: unknown) => lose(messageOf(error)));
+    if (unanswered >= 2) {
+      lose('The server that held the snapshot does not answer.');
+      void session.close();
+      return;
+    }
+    unanswered++;
+    session.query('select 1').then(
+      () => (unanswered = 0),
+      (error: unknown) => lose(messageOf(error)),
+    );
   }, KEEPALIVE_MS);
   timer.unref();
   const lose = (reason: string) => {

@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { wrapError } from '../../errors/classify.ts';
+import { codeOf, MigrationError } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
 import type { TableFilter } from '../tablePattern.ts';
 import { tableMatcher } from './tableFilter.ts';
@@ -86,7 +88,7 @@ interface CatalogRow {
  * zero until somebody analyzes.
  */
 export async function listTables(session: PgSession, filter: TableFilter): Promise<SourceTable[]> {
-  const { rows } = await session.query<CatalogRow>(tableListSql(session.serverVersion));
+  const rows = await readCatalog(session);
   const [domains, ancestorsOf] = [await readDomains(session), await readPartitioning(session)];
   const matches = tableMatcher(filter);
   const tables = rows
@@ -121,6 +123,28 @@ export const EXTENSION_CONFIG_SQL = `
   select config.oid, x.extname, config.condition
   from pg_catalog.pg_extension x,
     lateral unnest(x.extconfig, x.extcondition) config (oid, condition)`;
+
+/**
+ * The size of a table is asked for under a lock. Somebody who waits for an exclusive one stands
+ * before it, and may wait for this migration's own snapshot: then it is better to say so.
+ */
+async function readCatalog(session: PgSession): Promise<CatalogRow[]> {
+  const before = await session.query<{ lock_timeout: string }>('show lock_timeout');
+  await session.query("set lock_timeout = '30s'");
+  try {
+    const { rows } = await session.query<CatalogRow>(tableListSql(session.serverVersion));
+    await session.query(`set lock_timeout = '${before.rows[0]?.lock_timeout ?? 0}'`);
+    return rows;
+  } catch (error) {
+    if (codeOf(error) !== '55P03') throw error;
+    throw new MigrationError(
+      'lockTimeout',
+      'The tables of the source could not be listed: another session has, or waits for, an ' +
+        'exclusive lock on one of them (see pg_locks). End it and resume.',
+      { cause: error },
+    );
+  }
+}
 
 function tableListSql(serverVersion: number): string {
   const identity = serverVersion >= 100000 ? 'a.attidentity::text' : "''";
@@ -235,10 +259,14 @@ async function readSplitKey(
   column: string,
 ): Promise<SplitKey | undefined> {
   const quoted = pg.escapeIdentifier(column);
-  const { rows } = await session.query<{ min: string | null; max: string | null }>(
-    `select min(${quoted})::text as min, max(${quoted})::text as max
-     from only ${qualifiedSql(table)}`,
-  );
+  const { rows } = await session
+    .query<{ min: string | null; max: string | null }>(
+      `select min(${quoted})::text as min, max(${quoted})::text as max
+       from only ${qualifiedSql(table)}`,
+    )
+    .catch((error: unknown) => {
+      throw wrapError(error, `Table ${table.schema}.${table.name}`);
+    });
   const [bounds] = rows;
   if (!bounds || bounds.min === null || bounds.max === null) return undefined;
   return { column, min: bounds.min, max: bounds.max };

@@ -15,6 +15,7 @@ import {
 } from './copyPair.ts';
 import type { CopyPair } from './copyPair.ts';
 import { startCuttingProxy } from './cuttingProxy.ts';
+import { turnOnTls } from './tlsServer.ts';
 
 let from: ThrowawayCluster;
 let into: ThrowawayCluster;
@@ -212,4 +213,27 @@ test('a source or target that crashes in the middle: after its restart the copy 
   });
   await expectEqual(again);
   await Promise.all([again.from.end(), again.into.end(), pair.close()]);
+});
+
+test('TLS on both sides carries a copy, a cut in its middle and the copy that makes it good', async () => {
+  await Promise.all([turnOnTls(from), turnOnTls(into)]);
+  const plain = await makePair(from, into, { sql, rows });
+  const tls = { mode: 'require' } as const;
+  const pair = {
+    ...plain,
+    source: { ...plain.source, tls },
+    target: { ...plain.target, tls },
+  };
+  const { batches } = await planPair(pair);
+  await withSnapshot(pair.source, async (held) => {
+    await using proxy = await startCuttingProxy(from.port);
+    proxy.cutAfterBytes = 1_000_000;
+    const cut = { ...pair, source: { ...pair.source, port: proxy.port } };
+    await expect(copyBatch(batchOptions(cut, batches[0]!, held.snapshot))).rejects.toMatchObject({
+      kind: 'connectionFailed',
+    });
+    await copyUntilDone(pair, batches, held);
+  });
+  await expectEqual(pair);
+  await pair.close();
 });
