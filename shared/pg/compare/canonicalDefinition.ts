@@ -14,22 +14,22 @@ export function canonicalDefinition(text: string, crossesMajor: boolean): string
       if (!/^['"]/.test(piece)) return piece.replace(/\s+/g, ' ');
       held.push(piece);
       return piece.startsWith('"')
-        ? `\u0001${held.length - 1}\u0002`
-        : `\u0003${held.length - 1}\u0004`;
+        ? `\ue001${held.length - 1}\ue002`
+        : `\ue003${held.length - 1}\ue004`;
     })
     .join('');
   form = form.replace(/::(?:character varying|text|bpchar|character)(?:\(\d+\))?(?:\[\])*/g, '');
   for (let before = ''; before !== form;) {
     before = form;
-    form = form.replace(/\((\u0003\d+\u0004)\)/g, '$1').replace(/\((ARRAY\[[^[\]]*\])\)/g, '$1');
+    form = form.replace(/\((\ue003\d+\ue004)\)/g, '$1').replace(/\((ARRAY\[[^[\]]*\])\)/g, '$1');
   }
   if (crossesMajor) {
     form = form.replace(/EXECUTE PROCEDURE/g, 'EXECUTE FUNCTION');
-    const name = '(?:\\u0001\\d+\\u0002|[A-Za-z_][\\w$]*)';
+    const name = '(?:\\ue001\\d+\\ue002|[A-Za-z_][\\w$]*)';
     form = form.replace(new RegExp(`${name}\\.(?=${name}|\\*)`, 'g'), '').replace(/[()\s]/g, '');
   }
   return form.replace(
-    /[\u0001\u0003](\d+)[\u0002\u0004]/g,
+    /[\ue001\ue003](\d+)[\ue002\ue004]/g,
     (_all, index: string) => held[Number(index)] ?? '',
   );
 }

@@ -52,8 +52,9 @@ export class SidePool implements AsyncDisposable {
     try {
       const first = await connect(endpoint, { applicationName, signal });
       opened.push(first);
+      // The first connection only reads catalogs, which without indexes takes minutes.
+      await first.query(sideSettings(first.serverVersion, true));
       const settings = sideSettings(first.serverVersion, options.usesIndexes ?? false);
-      await first.query(settings);
       await first.query('begin isolation level repeatable read read only');
       const snapshot = options.snapshot ?? (await exportSnapshot(first));
       const sessions = await Promise.all(
