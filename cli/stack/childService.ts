@@ -21,6 +21,8 @@ export interface ChildService {
   readonly ready: Promise<Record<string, unknown>>;
   /** Its exit; never rejects. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Tells it something over IPC. */
+  send(message: object): void;
   /** The end of its output, for messages. */
   logTail(): string;
   /** SIGTERM, and SIGKILL where that does not help in time. */
@@ -63,6 +65,9 @@ export function startChildService(options: ChildServiceOptions): ChildService {
     pid: child.pid ?? 0,
     ready,
     ended,
+    send: (message) => {
+      if (child.connected) child.send(message);
+    },
     logTail: log,
     stop: async (graceMs = 10_000) => {
       if (!isOver()) child.kill('SIGTERM');

@@ -43,28 +43,31 @@ export async function startLocalStack(options: LocalStackOptions = {}): Promise<
     if (isPrivate) rmSync(folder, { recursive: true, force: true });
   };
   try {
-    azurite = await startAzurite({
-      ...(isPrivate ? {} : { folder: path.join(folder, 'azurite') }),
-      detached: true,
-    });
     const environment: NodeJS.ProcessEnv = {
       ...process.env,
-      AzureWebJobsStorage: azurite.connectionString,
       PGMOVE_SECRETS: `file:${secretsFolder}`,
     };
-    const start = (name: string, args: readonly string[]): ChildService => {
+    // All three start at once; the services get to know the storage when it is there.
+    const start = (name: string, warm: string, args: readonly string[]): ChildService => {
+      const dist = path.join(appRoot(), 'dist');
       const service = startChildService({
         name,
-        script: path.join(appRoot(), 'dist', name, 'main.js'),
-        args,
+        script: path.join(dist, 'cli', 'stack', 'warmService.js'),
+        args: [path.join(dist, name, 'main.js'), path.join(dist, warm), ...args],
         environment,
         logFile: path.join(logFolder, `${name}.log`),
       });
       services.push(service);
       return service;
     };
-    const host = start('host', ['--app-root', appRoot(), '--port', String(options.port ?? 0)]);
-    const replicator = start('replicator', []);
+    const port = String(options.port ?? 0);
+    const host = start('host', 'host/host.js', ['--app-root', appRoot(), '--port', port]);
+    const replicator = start('replicator', 'replicator/service.js', []);
+    azurite = await startAzurite({
+      ...(isPrivate ? {} : { folder: path.join(folder, 'azurite') }),
+      detached: true,
+    });
+    for (const service of services) service.send({ storage: azurite.connectionString });
     const [hostReady] = await Promise.all([host.ready, replicator.ready]);
     return runningStack(String(hostReady['url']), azurite, host, replicator, removeFolder);
   } catch (error) {
