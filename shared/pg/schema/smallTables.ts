@@ -1,7 +1,7 @@
 import type { PgSession } from '../connect.ts';
 import { finishTable } from './indexes.ts';
 import type { BuildOptions } from './indexes.ts';
-import type { TableIndexWork } from './plan.ts';
+import type { IndexWork, TableIndexWork } from './plan.ts';
 import { sliceBegin, throwIfNotTheObjects } from './slices.ts';
 
 /** A table's index work takes a lock per index and one for the table. */
@@ -17,9 +17,17 @@ export async function finishSmallTables(
   works: readonly TableIndexWork[],
   options: BuildOptions = {},
 ): Promise<void> {
-  const finished = await finishedTables(session, works);
-  const open = works.filter((work) => !finished.has(work.tableOid));
-  for (const group of groupsOf(open)) {
+  const there = await indexesThere(session, works);
+  const isThere = (index: IndexWork) => there.has(String(index.oid));
+  const untouched = works.filter((work) => !work.indexes.some(isThere));
+  // An earlier run, perhaps one that was killed, has been here: only what is missing is made.
+  const touched = works.filter(
+    (work) =>
+      work.indexes.some(isThere) &&
+      !work.indexes.every((index) => isThere(index) && index.tail.length === 0),
+  );
+  for (const work of touched) await finishTable(session, work, options);
+  for (const group of groupsOf(untouched)) {
     try {
       await session.query(`${sliceBegin(session)} set local synchronous_commit = on;`);
       await options.fence?.(session);
@@ -48,11 +56,11 @@ function groupsOf(works: readonly TableIndexWork[]): TableIndexWork[][] {
   return groups;
 }
 
-/** A table's statements run in one transaction: all of its indexes are there or it is open. */
-async function finishedTables(
+/** Oids of the indexes that are there and valid, with their constraint when they have one. */
+async function indexesThere(
   session: PgSession,
   works: readonly TableIndexWork[],
-): Promise<Set<number>> {
+): Promise<Set<string>> {
   const indexes = works.flatMap((work) => work.indexes);
   const { rows } = await session.query<{ key: string }>(
     `select w.key
@@ -73,13 +81,5 @@ async function finishedTables(
       indexes.map((index) => index.constraint?.name ?? null),
     ],
   );
-  const there = new Set(rows.map((row) => row.key));
-  // With a tail the last step may be what is missing; its statements can run again.
-  return new Set(
-    works
-      .filter((work) =>
-        work.indexes.every((index) => there.has(String(index.oid)) && index.tail.length === 0),
-      )
-      .map((work) => work.tableOid),
-  );
+  return new Set(rows.map((row) => row.key));
 }
