@@ -1,5 +1,9 @@
 import type pg from 'pg';
-import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
+import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
+import type {
+  ClusterOptions,
+  ThrowawayCluster,
+} from '../../../scripts/postgres/throwawayCluster.ts';
 import { connect } from '../../../shared/pg/connect.ts';
 import type { PgSession } from '../../../shared/pg/connect.ts';
 import { createControlSchema } from '../../../shared/pg/copy/control.ts';
@@ -27,6 +31,12 @@ export interface CopyPair {
 export const MIGRATION_ID = '7d9a4f0e-0000-4000-8000-000000000001';
 
 export const everything = { include: [], exclude: [] };
+
+/** Nothing here survives the machine, so nothing needs to be flushed. */
+export function startTestCluster(options: ClusterOptions = {}): Promise<ThrowawayCluster> {
+  const settings = { fsync: 'off', ...options.settings };
+  return startThrowawayCluster({ ...options, settings });
+}
 
 let databaseCount = 0;
 

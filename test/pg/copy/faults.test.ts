@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { CopyBatch } from '../../../shared/pg/copy/batch.ts';
 import { copyBatch } from '../../../shared/pg/copy/copyBatch.ts';
@@ -11,6 +10,7 @@ import {
   everything,
   makePair,
   planPair,
+  startTestCluster,
   withSnapshot,
 } from './copyPair.ts';
 import type { CopyPair } from './copyPair.ts';
@@ -21,7 +21,7 @@ let from: ThrowawayCluster;
 let into: ThrowawayCluster;
 
 beforeAll(async () => {
-  [from, into] = await Promise.all([startThrowawayCluster(), startThrowawayCluster()]);
+  [from, into] = await Promise.all([startTestCluster(), startTestCluster()]);
 });
 
 afterAll(async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import { copyBatch } from '../../../shared/pg/copy/copyBatch.ts';
 import { holdSnapshot } from '../../../shared/pg/copy/snapshot.ts';
@@ -10,6 +9,7 @@ import {
   everything,
   makePair,
   planPair,
+  startTestCluster,
   withSnapshot,
 } from './copyPair.ts';
 
@@ -18,7 +18,7 @@ let into: ThrowawayCluster;
 
 beforeAll(async () => {
   const settings = { max_locks_per_transaction: '10', max_connections: '20', max_wal_senders: '2' };
-  [from, into] = await Promise.all([startThrowawayCluster({ settings }), startThrowawayCluster()]);
+  [from, into] = await Promise.all([startTestCluster({ settings }), startTestCluster()]);
 });
 
 afterAll(async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import {
   createControlSchema,
@@ -10,13 +9,21 @@ import {
 } from '../../../shared/pg/copy/control.ts';
 import { foreignKeysToExcluded } from '../../../shared/pg/copy/foreignKeys.ts';
 import { listTables } from '../../../shared/pg/copy/tables.ts';
-import { contentOf, copyAll, everything, makePair, planPair, withSession } from './copyPair.ts';
+import {
+  contentOf,
+  copyAll,
+  everything,
+  makePair,
+  planPair,
+  startTestCluster,
+  withSession,
+} from './copyPair.ts';
 
 let from: ThrowawayCluster;
 let into: ThrowawayCluster;
 
 beforeAll(async () => {
-  [from, into] = await Promise.all([startThrowawayCluster(), startThrowawayCluster()]);
+  [from, into] = await Promise.all([startTestCluster(), startTestCluster()]);
 });
 
 afterAll(async () => {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { embeddedBinaries } from '../../../scripts/postgres/serverBinaries.ts';
-import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import { portableBaseTypes } from '../../../shared/pg/copy/binaryTypes.ts';
 import { listTables } from '../../../shared/pg/copy/tables.ts';
@@ -11,6 +10,7 @@ import {
   everything,
   makePair,
   planPair,
+  startTestCluster,
   withSession,
 } from './copyPair.ts';
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
     ['into', 18],
   ] as const) {
     const options = major === 15 ? {} : { binaries: await embeddedBinaries(major) };
-    clusters.set(`${side} ${major}`, await startThrowawayCluster(options));
+    clusters.set(`${side} ${major}`, await startTestCluster(options));
   }
 });
 
