@@ -143,7 +143,7 @@ export function installCore(logger: Logger): void {
   if (state.installed) return;
   state.installed = true;
   const prototype = Module.prototype as unknown as {
-    require(this: unknown, id: string): unknown;
+    require: (this: unknown, id: string) => unknown;
   };
   const original = prototype.require;
   prototype.require = function requireWithCore(this: unknown, id: string): unknown {

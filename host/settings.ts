@@ -13,7 +13,7 @@ export interface HostSettings {
   readonly functionTimeoutMs: number | undefined;
   readonly logLevel: LogLevel;
   /** Application settings, for bindings that name one. */
-  setting(name: string): string | undefined;
+  readonly setting: (name: string) => string | undefined;
 }
 
 export interface QueueSettings {

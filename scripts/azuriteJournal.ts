@@ -26,14 +26,15 @@ interface Collection {
 
 type Callback = (error?: unknown) => void;
 
+/** Those that are replaced are properties here, because they are also called apart from it. */
 interface Loki {
   filename: string;
   options: { persistenceMethod?: string };
   collections: Collection[];
-  addCollection(name: string, options?: object): Collection;
-  removeCollection(name: string): void;
-  loadDatabase(options: object, callback: Callback): void;
-  saveDatabase(callback?: Callback): void;
+  addCollection: (this: Loki, name: string, options?: object) => Collection;
+  removeCollection: (this: Loki, name: string) => void;
+  loadDatabase: (this: Loki, options: object, callback: Callback) => void;
+  saveDatabase: (this: Loki, callback?: Callback) => void;
   getCollection(name: string): Collection | null;
 }
 

@@ -265,7 +265,10 @@ class Replay {
       case 'retry':
         this.#retry(parent, state, event);
         return;
-      default:
+      case 'leaf':
+      case 'event':
+        // They have no children.
+        return;
     }
   }
 

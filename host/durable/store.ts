@@ -306,7 +306,7 @@ export class HubStore {
       instanceId: String(row['instanceId']),
       executionId: String(row['executionId']),
       name: String(row['name']),
-      version: String(row['version'] ?? ''),
+      version: typeof row['version'] === 'string' ? row['version'] : '',
       status: row['status'] as RuntimeStatus,
       createdAt: new Date(String(row['createdAt'])),
       updatedAt: new Date(String(row['updatedAt'])),

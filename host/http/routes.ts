@@ -28,13 +28,14 @@ export function compileRoutes(
   const routes = functions.map((fn): Route => {
     const own = typeof fn.trigger['route'] === 'string' ? fn.trigger['route'] : fn.name;
     const template = [routePrefix, own].filter((part) => part !== '').join('/');
+    const authLevel = fn.trigger['authLevel'];
     const methods = Array.isArray(fn.trigger['methods']) ? fn.trigger['methods'] : ['GET', 'POST'];
     return {
       fn,
       template,
       methods: methods.map((method) => String(method).toUpperCase()),
       segments: compileTemplate(template),
-      authLevel: String(fn.trigger['authLevel'] ?? 'function').toLowerCase(),
+      authLevel: typeof authLevel === 'string' ? authLevel.toLowerCase() : 'function',
     };
   });
   return routes.sort(comparePrecedence);

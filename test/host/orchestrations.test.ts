@@ -168,7 +168,7 @@ describe('external events', () => {
     const id = await hub.start('counter', { n: 0, limit: 6 });
     await Promise.all([0, 1, 2, 3, 4, 5].map((n) => hub.raise(id, 'tick', n)));
     const { output: seen } = await hub.until(id);
-    expect([...(seen as number[])].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect([...(seen as number[])].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
   test('for unknown and ended instances are refused', async () => {

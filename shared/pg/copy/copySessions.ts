@@ -62,7 +62,9 @@ export class CopySessions implements AsyncDisposable {
     this.#source = undefined;
     this.#target = undefined;
     await Promise.all(
-      open.map((session) => session?.then((each) => each.close()).catch(() => undefined)),
+      open
+        .filter((session) => session !== undefined)
+        .map((session) => session.then((each) => each.close()).catch(() => undefined)),
     );
   }
 

@@ -136,7 +136,7 @@ app.storageQueue('queued', {
   connection: 'AzureWebJobsStorage',
   handler: async (message, context) => {
     const text = typeof message === 'string' ? message : JSON.stringify(message);
-    await record(`queue ${text} ${context.triggerMetadata.dequeueCount}`);
+    await record(`queue ${text} ${String(context.triggerMetadata.dequeueCount)}`);
     if (text.includes('poison')) throw new Error('poisoned');
   },
 });
