@@ -7,7 +7,7 @@ import { finishTable } from '../shared/pg/schema/indexes.ts';
 import { finishSmallTables } from '../shared/pg/schema/smallTables.ts';
 import type { TableIndexWork } from '../shared/pg/schema/plan.ts';
 import type { TablePatch } from '../shared/state/stores.ts';
-import { INDEX_BUILD_OPTIONS, readBatchPlan } from './steps/batchPlan.ts';
+import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -91,7 +91,7 @@ async function buildInline(
   const works = done.flatMap(({ oid }) => workOf.get(oid) ?? []);
   const startedAt = Date.now();
   const errors =
-    works.length === 0 ? new Map<number, string>() : await finish(env, database, works);
+    works.length === 0 ? new Map<number, string>() : await finish(env, database, plan, works);
   const indexMs = Math.round((Date.now() - startedAt) / Math.max(1, works.length));
   const endedOn = new Date().toISOString();
   for (const outcome of done) {
@@ -104,28 +104,30 @@ async function buildInline(
 async function finish(
   env: ActivityEnvironment,
   database: string,
+  plan: BatchPlan,
   works: readonly TableIndexWork[],
 ): Promise<Map<number, string>> {
   await using session = await env.open('target', database);
   try {
     if (works.length === 1)
-      await finishTable(session, works[0] as TableIndexWork, INDEX_BUILD_OPTIONS);
-    else await finishSmallTables(session, works, INDEX_BUILD_OPTIONS);
+      await finishTable(session, works[0] as TableIndexWork, indexBuildOptions(plan));
+    else await finishSmallTables(session, works, indexBuildOptions(plan));
     return new Map();
   } catch {
     // Which tables they were is found out one by one.
-    return await finishEach(session, works);
+    return await finishEach(session, plan, works);
   }
 }
 
 async function finishEach(
   session: PgSession,
+  plan: BatchPlan,
   works: readonly TableIndexWork[],
 ): Promise<Map<number, string>> {
   const errors = new Map<number, string>();
   for (const work of works) {
     try {
-      await finishTable(session, work, INDEX_BUILD_OPTIONS);
+      await finishTable(session, work, indexBuildOptions(plan));
     } catch (error) {
       errors.set(work.tableOid, `${work.schema}.${work.table}: ${messageOf(error)}`);
     }

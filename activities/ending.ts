@@ -32,10 +32,25 @@ defineActivity(
         loadingTables: 0,
       }),
     );
+    if (outcome === 'Canceled') await leaveCanceling(env, now);
     return null;
   },
   { evenWhenCanceled: true },
 );
+
+/** When only some databases were canceled and the last of them has ended, the others go on. */
+async function leaveCanceling(env: ActivityEnvironment, now: string): Promise<void> {
+  const { ref } = env.record;
+  const rows = await env.stores.databases.list(ref.id);
+  const isDone = rows.every(({ state }) => state !== 'Canceling');
+  const isAnyLeft = rows.some(({ state }) => !isDatabaseEnded(state));
+  if (!isDone || !isAnyLeft) return;
+  await env.stores.migrations.update(ref, (row) =>
+    row.status.subState === 'CancelingRequestedDBMigrations'
+      ? transitionMigration(row, { state: 'InProgress', subState: 'MigratingData' }, now)
+      : undefined,
+  );
+}
 
 /**
  * The last steps on the target. What goes before them is noted as complete first, because without
@@ -66,35 +81,6 @@ async function failedTables(env: ActivityEnvironment, database: string): Promise
   const causes = rows.map(({ error }) => error).join(' ');
   return `Tables that failed: ${causes}${continuation === undefined ? '' : ' And more.'}`;
 }
-
-/** A PATCH asked to cancel while databases are being worked on: says so in the states. */
-defineActivity(
-  'noteCancel',
-  async ({ ref }, env) => {
-    const { record } = env;
-    if (!record.wanted.cancel || isEnded(record.status)) return { canceled: false };
-    const now = new Date().toISOString();
-    await env.stores.migrations.update(ref, (row) =>
-      isEnded(row.status)
-        ? undefined
-        : transitionMigration(
-            row,
-            { state: 'InProgress', subState: 'CancelingRequestedDBMigrations' },
-            now,
-          ),
-    );
-    for (const row of await env.stores.databases.list(ref.id)) {
-      if (isDatabaseEnded(row.state) || !isCancelWanted(record, row.database)) continue;
-      await env.stores.databases.update(ref.id, row.database, (current) =>
-        isDatabaseEnded(current.state)
-          ? undefined
-          : transitionDatabase(ref, current, 'Canceling', now),
-      );
-    }
-    return { canceled: true };
-  },
-  { evenWhenCanceled: true },
-);
 
 /** Ends the migration in the state that its databases ended in. Idempotent. */
 defineActivity(

@@ -2,6 +2,7 @@ import { schemaPath } from '../shared/contracts/blobPaths.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { analyze } from '../shared/pg/schema/analyze.ts';
 import { copyDatabaseProperties } from '../shared/pg/schema/databaseProperties.ts';
+import { copyLargeObjectMetadata } from '../shared/pg/schema/largeObjectMetadata.ts';
 import { refreshMaterializedViews } from '../shared/pg/schema/materializedViews.ts';
 import { applyOwnership } from '../shared/pg/schema/ownership.ts';
 import type { SchemaPlan } from '../shared/pg/schema/plan.ts';
@@ -33,11 +34,9 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
     noteNotCarried(env.stores, ref, database, items);
   const operation = (text: string) => setOperation(env.stores, ref, database, text);
   await using target = await env.open('target', database);
+  await using source = await env.open('source', database);
   await operation('Setting sequences');
-  {
-    await using source = await env.open('source', database);
-    await copySequences(source, target, { excludedOids: plan.leftOutRelationOids });
-  }
+  await copySequences(source, target, { excludedOids: plan.leftOutRelationOids });
   await operation('Refreshing materialized views');
   await note(await refreshMaterializedViews(target, plan, { signal: env.signal }));
   await operation('Analyzing tables');
@@ -46,6 +45,7 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
   await operation('Setting owners and privileges');
   await note(await applyOwnership(target, plan));
   await note(await applyPrivileges(target, plan));
+  await note(await copyLargeObjectMetadata(source, target));
   await note(await copyDatabaseProperties(target, env.targetName(database), plan.database));
   return null;
 });

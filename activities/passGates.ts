@@ -80,25 +80,33 @@ async function createRows(
   databases: readonly SourceDatabase[],
 ): Promise<void> {
   const { id } = env.record.ref;
-  const known = new Set((await env.stores.databases.list(id)).map(({ database }) => database));
-  const missing = databases.filter(({ name }) => !known.has(name));
+  const rows = await env.stores.databases.list(id);
+  const wanted = new Set(databases.map(({ name }) => name));
+  const isBegun = rows.some(({ startedOn }) => startedOn !== undefined);
+  // The list may change as long as a gate holds the migration.
+  const isStale = !isBegun && rows.some(({ database }) => !wanted.has(database));
+  if (isStale) await env.stores.databases.deleteAll(id);
+  const known = new Set(isStale ? [] : rows.map(({ database }) => database));
   await Promise.all(
-    missing.map(({ name, bytes }) =>
-      env.stores.databases.put(newRow(id, name, env.targetName(name), bytes)),
+    databases.flatMap((database, order) =>
+      known.has(database.name)
+        ? []
+        : [env.stores.databases.put(newRow(id, database, env.targetName(database.name), order))],
     ),
   );
 }
 
 function newRow(
   migrationId: string,
-  database: string,
+  { name: database, bytes: bytesTotal }: SourceDatabase,
   targetDatabase: string,
-  bytesTotal: number,
+  order: number,
 ): DatabaseRecord {
   return {
     migrationId,
     database,
     targetDatabase,
+    order,
     state: 'InProgress',
     operation: 'Waiting',
     generation: 0,

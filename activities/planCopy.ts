@@ -1,5 +1,6 @@
 import { batchPath, schemaPath } from '../shared/contracts/blobPaths.ts';
-import type { CopyPlan } from '../shared/contracts/activities.ts';
+import type { ActivityInput, CopyPlan } from '../shared/contracts/activities.ts';
+import type { CopyWork } from '../shared/contracts/copyWork.ts';
 import type { TableRecord } from '../shared/contracts/records.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
@@ -47,11 +48,13 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   );
   refuseUncopyable(database, failed);
   const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
-  await writeBatches(env, database, generation, batches, schema.indexWork);
+  const plans = batches.map((batch) => batchPlan(batch, schema));
+  await writePlans(env, database, generation, plans);
   await env.stores.tables.deleteAll(ref.id, database);
   await env.stores.tables.putMany(ref.id, database, tableRecords(ready, batches));
   const bytes = ready.reduce((sum, table) => sum + table.bytes, 0);
   const hasLargeObjects = await sourceHasLargeObjects(source);
+  await env.stores.copyWork.put(newWork(input, batches.length, ready.length, hasLargeObjects));
   await env.stores.databases.update(ref.id, database, (row) => ({
     record: {
       ...row,
@@ -66,8 +69,46 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
       tablesTotal: ready.length,
     },
   }));
-  return { batchCount: batches.length, tableCount: ready.length, bytes, hasLargeObjects };
+  const unitCount = plans.reduce((sum, plan) => sum + unitsAtOnce(plan), hasLargeObjects ? 1 : 0);
+  return { laneCount: Math.max(1, Math.min(jobs, unitCount)) };
 });
+
+/** How many lanes a batch can keep busy at a time. */
+function unitsAtOnce({ hasIndexUnits, indexWork }: BatchPlan): number {
+  return hasIndexUnits ? Math.max(1, indexWork[0]?.indexes.length ?? 0) : 1;
+}
+
+function newWork(
+  scope: ActivityInput<'planCopy'>,
+  batchCount: number,
+  tableCount: number,
+  hasLargeObjects: boolean,
+): CopyWork {
+  return {
+    migrationId: scope.ref.id,
+    database: scope.database,
+    owner: scope.owner,
+    generation: scope.generation,
+    snapshot: scope.snapshot,
+    batchCount,
+    nextBatch: 0,
+    followUps: hasLargeObjects ? [{ kind: 'largeObjects', attempt: 0 }] : [],
+    lanes: {},
+    partsDone: {},
+    indexesOpen: {},
+    broken: {},
+    counters: {
+      queuedTables: tableCount,
+      loadingTables: 0,
+      completedTables: 0,
+      erroredTables: 0,
+      rowsCopied: 0,
+      bytesCopied: 0,
+    },
+    failures: [],
+    reportedOn: new Date().toISOString(),
+  };
+}
 
 /** A table that cannot be copied at all is told before the first row moves. */
 function refuseUncopyable(database: string, failed: readonly TableOutcome[]): void {
@@ -80,30 +121,36 @@ function refuseUncopyable(database: string, failed: readonly TableOutcome[]): vo
   );
 }
 
-async function writeBatches(
+async function writePlans(
   env: ActivityEnvironment,
   database: string,
   generation: number,
-  batches: readonly CopyBatch[],
-  indexWork: SchemaPlan['indexWork'],
+  plans: readonly BatchPlan[],
 ): Promise<void> {
   const { id } = env.record.ref;
-  for (let first = 0; first < batches.length; first += BLOBS_AT_ONCE) {
+  for (let first = 0; first < plans.length; first += BLOBS_AT_ONCE) {
     await Promise.all(
-      batches.slice(first, first + BLOBS_AT_ONCE).map((batch, offset) => {
+      plans.slice(first, first + BLOBS_AT_ONCE).map((plan, offset) => {
         const path = batchPath(id, database, generation, first + offset);
-        return env.stores.blobs.putJson(path, batchPlan(batch, indexWork));
+        return env.stores.blobs.putJson(path, plan);
       }),
     );
   }
 }
 
-function batchPlan(batch: CopyBatch, indexWork: SchemaPlan['indexWork']): BatchPlan {
-  const works = batch.items.map(({ oid }): TableIndexWork | undefined => indexWork[String(oid)]);
+function batchPlan(batch: CopyBatch, schema: SchemaPlan): BatchPlan {
+  const works = batch.items.map(
+    ({ oid }): TableIndexWork | undefined => schema.indexWork[String(oid)],
+  );
   // Without an index no unit would follow that notes that the table is complete.
   const hasIndexes = (works[0]?.indexes.length ?? 0) > 0;
   const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES && hasIndexes;
-  return { batch, indexWork: works, hasIndexUnits: batch.kind === 'part' || isLarge };
+  return {
+    batch,
+    indexWork: works,
+    hasIndexUnits: batch.kind === 'part' || isLarge,
+    defaultSearchPath: schema.database.defaultSearchPath,
+  };
 }
 
 function tableRecords(

@@ -1,5 +1,6 @@
 import type { TargetPreparation } from '../shared/contracts/activities.ts';
 import type { DatabaseRecord } from '../shared/contracts/records.ts';
+import { transitionDatabase } from '../shared/contracts/transitions.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { createControlSchema, isStepDone } from '../shared/pg/copy/control.ts';
 import { targetDatabaseState } from '../shared/pg/schema/database.ts';
@@ -16,13 +17,16 @@ defineActivity('prepareTarget', async ({ ref, database }, env) => {
   const row = await env.stores.databases.get(ref.id, database);
   if (row === undefined) throw new MigrationError('internal', `There is no row of ${database}.`);
   if (row.state === 'Succeeded' || row.targetComplete === true) return done('done', row);
-  await env.stores.databases.update(ref.id, database, (current) => ({
-    record: {
-      ...current,
+  const now = new Date().toISOString();
+  await env.stores.databases.update(ref.id, database, (current) =>
+    // A resume reopens the rows behind its own; after a crash in between they still say Failed.
+    transitionDatabase(ref, current, 'InProgress', now, {
       operation: 'Preparing the target database',
-      startedOn: current.startedOn ?? new Date().toISOString(),
-    },
-  }));
+      startedOn: current.startedOn ?? now,
+      message: '',
+      endedOn: undefined,
+    }),
+  );
   if (await isOurs(env, database)) {
     if (await isCopyComplete(env, row)) return done('afterCopy', row);
     return { resumeAt: 'copy', generation: await nextGeneration(env, row) };

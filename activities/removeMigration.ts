@@ -15,6 +15,7 @@ defineActivity(
       await dropTraces(env, database);
       await env.stores.tables.deleteAll(ref.id, database);
       await env.stores.replications.delete(ref.id, database);
+      await env.stores.copyWork.delete(ref.id, database);
     }
     await env.stores.blobs.deletePrefix(migrationFolder(ref.id));
     await env.deleteSecrets();

@@ -1,7 +1,7 @@
 import type { PgSession } from '../shared/pg/connect.ts';
 import { readCopies } from '../shared/pg/copy/control.ts';
 import { buildIndex, finishTable } from '../shared/pg/schema/indexes.ts';
-import { INDEX_BUILD_OPTIONS, readBatchPlan } from './steps/batchPlan.ts';
+import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 
 /** Builds one index of a large table. Idempotent: an index that is there and valid is done. */
@@ -10,7 +10,7 @@ defineActivity('buildIndex', async (input, env) => {
   const work = plan.indexWork[0]?.indexes[input.index];
   if (work === undefined) return null;
   await using session = await env.open('target', input.database);
-  await buildIndex(session, work, INDEX_BUILD_OPTIONS);
+  await buildIndex(session, work, indexBuildOptions(plan));
   return null;
 });
 
@@ -22,7 +22,7 @@ defineActivity('finishTable', async (input, env) => {
   if (item === undefined) return null;
   await using session = await env.open('target', database);
   const work = plan.indexWork[0];
-  if (work) await finishTable(session, work, INDEX_BUILD_OPTIONS);
+  if (work) await finishTable(session, work, indexBuildOptions(plan));
   await env.stores.tables.updateMany(ref.id, database, [
     {
       tableId: String(item.oid),

@@ -2,13 +2,11 @@ import * as df from 'durable-functions';
 import type { OrchestrationContext, Task } from 'durable-functions';
 import type {
   ActivityResult,
-  CopyPlan,
-  CopyWindowState,
+  CopyLaneOrchestration,
   DatabaseOrchestration,
 } from '../shared/contracts/activities.ts';
 import { callActivity } from './steps/callActivity.ts';
-import { runCopyWindow } from './steps/copyWindow.ts';
-import { eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
+import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
 
 /** How often a database is copied anew by itself after its snapshot was lost; then it fails. */
 const MOST_GENERATIONS_PER_RUN = 6;
@@ -25,8 +23,7 @@ const MOST_SNAPSHOT_POLLS = 60;
 type Outcome =
   | { end: 'Succeeded' }
   | { end: 'Canceled' }
-  | { end: 'Failed'; message: string; keepSnapshot?: boolean }
-  | { end: 'continue'; copy: CopyWindowState };
+  | { end: 'Failed'; message: string; keepSnapshot?: boolean };
 
 type Flow<Result> = Generator<Task, Result, unknown>;
 
@@ -43,10 +40,6 @@ class Leave extends Error {
 function* migrateDatabase(context: OrchestrationContext): Generator<Task, unknown, unknown> {
   const input = context.df.getInput<DatabaseOrchestration>();
   const outcome = yield* flowOutcome(context, input);
-  if (outcome.end === 'continue') {
-    context.df.continueAsNew({ ...input, copy: outcome.copy });
-    return undefined;
-  }
   const { ref, database } = input;
   const failed = outcome.end === 'Failed' ? outcome : undefined;
   const completed = yield* callActivity(context, 'completeDatabase', {
@@ -77,49 +70,32 @@ function valueOf<Value>(result: ActivityResult<Value>): Value {
 
 function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flow<Outcome> {
   const { ref, database } = input;
-  let copy = input.copy;
-  let generation = copy?.generation ?? 0;
-  let copiesLeft = MOST_GENERATIONS_PER_RUN;
-  if (copy === undefined) {
-    const target = valueOf(yield* callActivity(context, 'prepareTarget', { ref, database }));
-    if (target.resumeAt === 'done') return { end: 'Succeeded' };
-    if (target.resumeAt === 'afterCopy') return yield* afterCopy(context, input);
-    generation = target.generation;
-  }
-  for (;;) {
-    if (copy === undefined) {
-      const begun = yield* beginCopy(context, input, generation);
-      if (begun.next === 'again') {
-        copiesLeft -= 1;
-        if (copiesLeft === 0) return { end: 'Failed', message: begun.message };
-        generation += 1;
-        const pause = AGAIN_AFTER_SECONDS * (MOST_GENERATIONS_PER_RUN - copiesLeft);
-        yield context.df.createTimer(secondsFromNow(context, pause));
-        continue;
-      }
-      copy = begun.state;
+  const target = valueOf(yield* callActivity(context, 'prepareTarget', { ref, database }));
+  if (target.resumeAt === 'done') return { end: 'Succeeded' };
+  if (target.resumeAt === 'afterCopy') return yield* afterCopy(context, input);
+  let { generation } = target;
+  for (let copies = 1; ; copies += 1) {
+    const copied = yield* copyGeneration(context, input, generation);
+    if (copied.next === 'copied') {
+      return yield* endCopy(context, input, generation, copied.snapshot);
     }
-    const window = yield* runCopyWindow(context, input, copy);
-    if (window.end === 'canceled') return { end: 'Canceled' };
-    if (window.end === 'continue') return { end: 'continue', copy };
-    if (window.end === 'drained') break;
-    copiesLeft -= 1;
-    if (copiesLeft === 0) return { end: 'Failed', message: window.message };
-    copy = undefined;
+    if (copies === MOST_GENERATIONS_PER_RUN) return { end: 'Failed', message: copied.message };
+    const pause = secondsFromNow(context, AGAIN_AFTER_SECONDS * copies);
+    yield context.df.createTimer(pause);
     generation += 1;
   }
-  return yield* endCopy(context, input, copy);
 }
 
-type Begun = { next: 'copy'; state: CopyWindowState } | { next: 'again'; message: string };
+type Copied = { next: 'copied'; snapshot: string } | { next: 'again'; message: string };
 
-/** Snapshot, schema under it, plan. A snapshot that is lost in between is a reason to begin again. */
-function* beginCopy(
+/** Snapshot, schema under it, plan, rows. A snapshot that is lost on the way voids all of it. */
+function* copyGeneration(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
   generation: number,
-): Flow<Begun> {
-  const { ref, database } = input;
+): Flow<Copied> {
+  const { ref, database, jobs } = input;
+  const owner = context.df.instanceId;
   const awaited = yield* awaitSnapshot(context, input, generation);
   if ('lost' in awaited) return { next: 'again', message: awaited.lost };
   const { snapshot } = awaited;
@@ -127,37 +103,37 @@ function* beginCopy(
   const schema = yield* callActivity(context, 'copySchema', scope);
   if (isSnapshotLost(schema)) return { next: 'again', message: schema.error.message };
   valueOf(schema);
-  const planned = yield* callActivity(context, 'planCopy', { ...scope, jobs: input.jobs });
+  const planned = yield* callActivity(context, 'planCopy', { ...scope, jobs, owner });
   if (isSnapshotLost(planned)) return { next: 'again', message: planned.error.message };
-  return { next: 'copy', state: windowState(generation, snapshot, valueOf(planned)) };
+  const { laneCount } = valueOf(planned);
+  const lanes = Array.from({ length: laneCount }, (_, index) => {
+    const lane = `${owner}:${generation}:${index}`;
+    const child: CopyLaneOrchestration = { ...scope, owner, lane, sequence: 0 };
+    return context.df.callSubOrchestrator('copyLane', child, lane);
+  });
+  if (!(yield* allOf(context, lanes))) {
+    throw new Leave({ end: 'Failed', message: LANE_FAILED, keepSnapshot: true });
+  }
+  const ended = valueOf(yield* callActivity(context, 'endCopy', { ref, database, generation }));
+  switch (ended.end) {
+    case 'copied':
+      return { next: 'copied', snapshot };
+    case 'snapshotLost':
+      return { next: 'again', message: ended.message };
+    case 'canceled':
+      throw new Leave({ end: 'Canceled' });
+    case 'failed':
+      throw new Leave({ end: 'Failed', message: ended.message, keepSnapshot: true });
+  }
 }
+
+const LANE_FAILED =
+  'A part of the copy ended without a result; the log of the host has the cause. Resume the migration.';
 
 function isSnapshotLost(
   result: ActivityResult<unknown>,
 ): result is Extract<ActivityResult<unknown>, { ok: false }> {
   return !result.ok && result.error.kind === 'snapshotLost';
-}
-
-function windowState(generation: number, snapshot: string, plan: CopyPlan): CopyWindowState {
-  return {
-    generation,
-    snapshot,
-    batchCount: plan.batchCount,
-    nextBatch: 0,
-    followUps: plan.hasLargeObjects ? [{ kind: 'largeObjects', attempt: 0 }] : [],
-    partsDone: {},
-    indexesOpen: {},
-    broken: {},
-    counters: {
-      queuedTables: plan.tableCount,
-      loadingTables: 0,
-      completedTables: 0,
-      erroredTables: 0,
-      rowsCopied: 0,
-      bytesCopied: 0,
-    },
-    failures: [],
-  };
 }
 
 /** Asks the replicator for a snapshot and waits for it: by event, and by looking now and then. */
@@ -192,28 +168,17 @@ function* awaitSnapshot(
   });
 }
 
-/** All units ended: compare while the snapshot is still there, then let go of it. */
+/** All rows are in: compare while the snapshot is still there, then let go of it. */
 function* endCopy(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
-  copy: CopyWindowState,
+  generation: number,
+  snapshot: string,
 ): Flow<Outcome> {
   const { ref, database, jobs } = input;
-  const { generation, snapshot, counters, failures } = copy;
-  valueOf(yield* callActivity(context, 'recordProgress', { ref, database, counters }));
-  if (counters.erroredTables > 0 || failures.length > 0) {
-    const message = failures.join(' ');
-    return { end: 'Failed', message, keepSnapshot: true };
-  }
   if (input.verify) {
-    const verified = yield* callActivity(context, 'verifyDatabase', {
-      ref,
-      database,
-      generation,
-      snapshot,
-      jobs,
-    });
-    const { differenceCount } = valueOf(verified);
+    const scope = { ref, database, generation, snapshot, jobs };
+    const { differenceCount } = valueOf(yield* callActivity(context, 'verifyDatabase', scope));
     if (differenceCount > 0) {
       const message = `${database}: ${differenceCount} tables differ after the copy.`;
       return { end: 'Failed', message };

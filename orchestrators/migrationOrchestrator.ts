@@ -1,14 +1,14 @@
 import * as df from 'durable-functions';
 import type { OrchestrationContext, Task } from 'durable-functions';
 import type {
-  DatabaseOrchestration,
+  DatabaseLaneOrchestration,
   MigrationOrchestration,
 } from '../shared/contracts/activities.ts';
 import { callActivity } from './steps/callActivity.ts';
-import { eventOrTime, firstOf, secondsFromNow } from './steps/taskGroups.ts';
+import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
 
 /** At a gate the row is looked at this often, so that a lost event only costs time. */
-const GATE_POLL_SECONDS = 30;
+const GATE_POLL_SECONDS = 10;
 
 type Flow<Result> = Generator<Task, Result, unknown>;
 
@@ -76,12 +76,15 @@ function* validate(
   const servers = yield* callActivity(context, 'validateServers', { ref });
   if (!servers.ok)
     return servers.error.kind === 'canceled' ? {} : { failure: servers.error.message };
-  const tasks: Task[] = [];
-  for (const database of plan.databases) {
-    while (tasks.length >= plan.jobs) yield* dropEnded(context, tasks);
-    tasks.push(context.df.callActivity('validateDatabase', { ref, database }));
+  const { databases, jobs } = plan;
+  for (let first = 0; first < databases.length; first += jobs) {
+    const group = databases.slice(first, first + jobs);
+    // What one of them came to is in the row; a task that failed leaves its database unvalidated.
+    yield* allOf(
+      context,
+      group.map((database) => context.df.callActivity('validateDatabase', { ref, database })),
+    );
   }
-  while (tasks.length > 0) yield* dropEnded(context, tasks);
   const finished = yield* callActivity(context, 'finishValidation', { ref, goOn: plan.migrate });
   if (!finished.ok) {
     return finished.error.kind === 'canceled' ? {} : { failure: finished.error.message };
@@ -89,48 +92,26 @@ function* validate(
   return finished.value.failed ? {} : 'go';
 }
 
-/** Waits for one of the tasks and takes it off the list. */
-function* dropEnded(context: OrchestrationContext, tasks: Task[]): Flow<void> {
-  const ended = yield* firstOf(context, tasks);
-  tasks.splice(tasks.indexOf(ended), 1);
-}
-
 /**
- * At most `jobs` databases at once, each with its share of the jobs; a PATCH in between is noted by
- * an activity, and the databases' own activities see it in the row.
+ * As many lanes as the jobs allow, each with its share of them; a PATCH in between is seen by the
+ * activities in the row.
  */
 function* migrateDatabases(
   context: OrchestrationContext,
   ref: MigrationOrchestration['ref'],
   plan: Plan,
 ): Flow<void> {
-  const atOnce = Math.max(1, Math.min(plan.jobs, plan.databases.length));
-  const share = Math.max(1, Math.floor(plan.jobs / atOnce));
-  const spare = Math.max(0, plan.jobs - share * atOnce);
-  let wake = context.df.waitForExternalEvent('wake');
-  const running: Task[] = [];
-  let index = 0;
-  while (index < plan.databases.length || running.length > 0) {
-    while (running.length < atOnce && index < plan.databases.length) {
-      const database = plan.databases[index] as string;
-      const input: DatabaseOrchestration = {
-        ref,
-        database,
-        verify: plan.verify,
-        jobs: share + (index < spare ? 1 : 0),
-      };
-      const instanceId = `${context.df.instanceId}:${index}`;
-      running.push(context.df.callSubOrchestrator('migrateDatabase', input, instanceId));
-      index += 1;
-    }
-    const ended = yield* firstOf(context, [...running, wake]);
-    if (ended === wake) {
-      wake = context.df.waitForExternalEvent('wake');
-      yield* callActivity(context, 'noteCancel', { ref });
-      continue;
-    }
-    running.splice(running.indexOf(ended), 1);
-  }
+  const owner = context.df.instanceId;
+  const laneCount = Math.max(1, Math.min(plan.jobs, plan.databases.length));
+  const share = Math.max(1, Math.floor(plan.jobs / laneCount));
+  const spare = Math.max(0, plan.jobs - share * laneCount);
+  const lanes = Array.from({ length: laneCount }, (_, lane) => {
+    const jobs = share + (lane < spare ? 1 : 0);
+    const child: DatabaseLaneOrchestration = { ref, owner, lane, jobs, verify: plan.verify };
+    return context.df.callSubOrchestrator('databaseLane', child, `${owner}:lane-${lane}`);
+  });
+  // A lane that failed leaves databases open; completeMigration ends them as failed.
+  yield* allOf(context, lanes);
 }
 
 df.app.orchestration('migrationOrchestrator', migrationOrchestrator);

@@ -1,6 +1,7 @@
 import { batchPath } from '../../shared/contracts/blobPaths.ts';
 import { MigrationError } from '../../shared/errors/migrationError.ts';
 import type { CopyBatch } from '../../shared/pg/copy/batch.ts';
+import type { BuildOptions } from '../../shared/pg/schema/indexes.ts';
 import type { TableIndexWork } from '../../shared/pg/schema/plan.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
 
@@ -11,6 +12,8 @@ export interface BatchPlan {
   indexWork: (TableIndexWork | undefined | null)[];
   /** Whether the indexes are units of their own, so that they are built in parallel. */
   hasIndexUnits: boolean;
+  /** Tried where an index expression does not resolve under the empty search_path. */
+  defaultSearchPath: string;
 }
 
 export async function readBatchPlan(
@@ -27,4 +30,8 @@ export async function readBatchPlan(
 }
 
 /** Memory for one index build; the builds of a migration run at most `jobs` at once. */
-export const INDEX_BUILD_OPTIONS = { maintenanceWorkMem: '256MB' } as const;
+const MAINTENANCE_WORK_MEM = '256MB';
+
+export function indexBuildOptions({ defaultSearchPath }: BatchPlan): BuildOptions {
+  return { maintenanceWorkMem: MAINTENANCE_WORK_MEM, defaultSearchPath };
+}

@@ -8,6 +8,7 @@ import type { PatchBody } from '../../shared/api/schemas.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
 import { wake } from '../durable/instances.ts';
+import { noteCancel } from '../durable/noteCancel.ts';
 import { answerMigration, requireMigration } from './answers.ts';
 import { readText } from './call.ts';
 import type { ApiCall, ApiHandler } from './call.ts';
@@ -26,8 +27,9 @@ export const patchMigration: ApiHandler = async (call) => {
   const updated = await call.stores.migrations.update(record.ref, (current) => ({
     record: applyPatch(current, databases, body, now),
   }));
-  await wake(call.client, updated);
-  return answerMigration(call, updated);
+  const noted = await noteCancel(call.stores, updated);
+  await wake(call.client, noted);
+  return answerMigration(call, noted);
 };
 
 function isMoved(before: MigrationRecord['spec'], after: MigrationRecord['spec']): boolean {
@@ -59,6 +61,7 @@ export const cancelMigration: ApiHandler = async (call) => {
     const wanted = { ...current.wanted, cancel: true, cancelDatabases: [] };
     return { record: { ...current, wanted, lastModifiedOn: new Date().toISOString() } };
   });
-  if (!isEnded(updated.status)) await wake(call.client, updated);
-  return answerMigration(call, updated);
+  const noted = await noteCancel(call.stores, updated);
+  if (!isEnded(noted.status)) await wake(call.client, noted);
+  return answerMigration(call, noted);
 };

@@ -1,3 +1,4 @@
+import type { Claim, CopyEnd, UnitResult } from './copyWork.ts';
 import type { MigrationErrorKind } from '../errors/migrationError.ts';
 import type { MigrationRef, ReplicationRecord } from './records.ts';
 
@@ -51,10 +52,8 @@ export interface TargetPreparation {
 }
 
 export interface CopyPlan {
-  batchCount: number;
-  tableCount: number;
-  bytes: number;
-  hasLargeObjects: boolean;
+  /** As many lanes as can have something to do. */
+  laneCount: number;
 }
 
 /** What one copyBatch did. */
@@ -83,19 +82,32 @@ export interface ActivityMap {
   validateServers: { input: MigrationInput; output: { failed: boolean } };
   validateDatabase: { input: DatabaseInput; output: { failed: boolean } };
   finishValidation: { input: MigrationInput & { goOn: boolean }; output: { failed: boolean } };
-  noteCancel: { input: MigrationInput; output: { canceled: boolean } };
+  claimDatabase: {
+    input: MigrationInput & { owner: string; lane: number; sequence: number };
+    output: { database: string | null };
+  };
   completeMigration: { input: MigrationInput & { failure?: string }; output: { state: string } };
 
   prepareTarget: { input: DatabaseInput; output: TargetPreparation };
   requestSnapshot: { input: GenerationInput & { instanceId: string }; output: null };
   readReplication: { input: DatabaseInput; output: ReplicationRecord['observed'] };
   copySchema: { input: SnapshotInput; output: null };
-  planCopy: { input: SnapshotInput & { jobs: number }; output: CopyPlan };
+  planCopy: { input: SnapshotInput & { jobs: number; owner: string }; output: CopyPlan };
   copyBatch: { input: SnapshotInput & { batch: number; attempt: number }; output: BatchOutcome };
   buildIndex: { input: GenerationInput & { batch: number; index: number }; output: null };
   finishTable: { input: GenerationInput & { batch: number }; output: null };
   copyLargeObjects: { input: SnapshotInput; output: { count: number } };
-  recordProgress: { input: DatabaseInput & { counters: CopyCounters }; output: null };
+  claimUnit: {
+    input: DatabaseInput & {
+      owner: string;
+      generation: number;
+      lane: string;
+      sequence: number;
+      result?: UnitResult;
+    };
+    output: Claim;
+  };
+  endCopy: { input: GenerationInput; output: CopyEnd };
   verifyDatabase: { input: SnapshotInput & { jobs: number }; output: { differenceCount: number } };
   finishCopy: { input: GenerationInput; output: { failedTables: number } };
   restorePostData: { input: DatabaseInput & { jobs: number }; output: null };
@@ -123,37 +135,37 @@ export interface MigrationOrchestration {
   run: number;
 }
 
-/** Input of migrateDatabase, and what it carries through continue-as-new. */
+/** Input of migrateDatabase. */
 export interface DatabaseOrchestration {
   ref: MigrationRef;
   database: string;
   jobs: number;
   /** Compare the content before the snapshot is let go. */
   verify: boolean;
-  copy?: CopyWindowState;
 }
 
-/** Where the copy of one database stands; plain data, so that it survives continue-as-new. */
-export interface CopyWindowState {
+/** Input of databaseLane: takes one database after the other. */
+export interface DatabaseLaneOrchestration {
+  ref: MigrationRef;
+  /** The run's instance, whose lanes share the databases out among them. */
+  owner: string;
+  /** From 0. */
+  lane: number;
+  jobs: number;
+  verify: boolean;
+}
+
+/** Input of copyLane, and what it carries through continue-as-new. */
+export interface CopyLaneOrchestration {
+  ref: MigrationRef;
+  database: string;
+  /** The instance of migrateDatabase that the lane works for. */
+  owner: string;
+  lane: string;
   generation: number;
   snapshot: string;
-  batchCount: number;
-  nextBatch: number;
-  /** Work that earlier work gave rise to; it goes first. */
-  followUps: CopyUnit[];
-  /** Parts of a table that are in, by table. */
-  partsDone: Record<string, number>;
-  /** Index builds that are still open, by batch. */
-  indexesOpen: Record<string, number>;
-  /** Tables or batches of which something failed: their follow-ups are not begun. */
-  broken: Record<string, true>;
-  counters: CopyCounters;
-  /** Sentences about what failed outside of tables; the first few. */
-  failures: string[];
+  /** Claims made so far. */
+  sequence: number;
+  /** What the last claimed unit came to, not told yet. */
+  result?: UnitResult;
 }
-
-export type CopyUnit =
-  | { kind: 'batch'; batch: number; attempt: number }
-  | { kind: 'index'; batch: number; index: number; attempt: number }
-  | { kind: 'finish'; batch: number; attempt: number }
-  | { kind: 'largeObjects'; attempt: number };

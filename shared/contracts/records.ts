@@ -155,6 +155,10 @@ export interface DatabaseRecord {
   bytesTotal: number;
   tablesTotal: number;
   message: string;
+  /** Place in the order of work: the largest database first. */
+  order: number;
+  /** Which lane of which run (its instance) has taken the database. */
+  claim?: { owner: string; lane: number; sequence: number };
   /** This migration made the target database, and may make it again. */
   targetCreated?: boolean;
   /** Everything is on the target; only the traces of the migration are still to go. */

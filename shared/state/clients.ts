@@ -14,6 +14,7 @@ const TABLES = {
   tables: 'CopiedTables',
   validations: 'Validations',
   replications: 'Replications',
+  copyWork: 'CopyWork',
   events: 'Events',
 } as const;
 

@@ -1,3 +1,4 @@
+import type { CopyWork } from '../contracts/copyWork.ts';
 import type {
   DatabaseRecord,
   EventRecord,
@@ -113,6 +114,18 @@ export interface ReplicationStore {
   delete(migrationId: string, database: string): Promise<void>;
 }
 
+export interface CopyWorkStore {
+  get(migrationId: string, database: string): Promise<CopyWork | undefined>;
+  put(record: CopyWork): Promise<void>;
+  /** As MigrationStore.update, without events. */
+  update(
+    migrationId: string,
+    database: string,
+    change: (record: CopyWork) => CopyWork | undefined,
+  ): Promise<CopyWork>;
+  delete(migrationId: string, database: string): Promise<void>;
+}
+
 export interface StoredEvent {
   /** 1, 2, 3 … for each migration. */
   sequence: number;
@@ -157,6 +170,7 @@ export interface Stores {
   databases: DatabaseStore;
   tables: TableStore;
   replications: ReplicationStore;
+  copyWork: CopyWorkStore;
   events: EventStore;
   blobs: BlobStore;
   queues: QueueStore;

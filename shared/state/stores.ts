@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.ts';
 import { openBlobStore } from './blobStore.ts';
 import { openClients } from './clients.ts';
+import { openCopyWorkStore } from './copyWorkStore.ts';
 import { openDatabaseStore } from './databaseStore.ts';
 import { openEventStore } from './eventStore.ts';
 import { openMigrationStore } from './migrationStore.ts';
@@ -21,6 +22,7 @@ export function openStores(settings: Settings): Stores {
     databases: openDatabaseStore(clients, blobs, queues),
     tables: openTableStore(clients),
     replications: openReplicationStore(clients, blobs),
+    copyWork: openCopyWorkStore(clients, blobs),
     events: openEventStore(clients),
     blobs,
     queues,

@@ -92,6 +92,7 @@ export function sampleDatabase(
     bytesTotal: 0,
     tablesTotal: 0,
     message: '',
+    order: 0,
     notCarried: [],
     ...change,
   };

@@ -35,6 +35,8 @@ export async function startTestStack(): Promise<TestStack> {
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
     AzureWebJobsStorage: azurite.connectionString,
+    // What the real host would do twice is an error here (docs/decisions/0004).
+    FUNCTIONS_HOST_STRICT_TASKS: '1',
     PGMOVE_SECRETS: `file:${path.join(folder, 'secrets')}`,
   };
   const services = new Map<Part, ChildService>();

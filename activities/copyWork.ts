@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claimNext, copyEnd } from '../shared/contracts/copyWork.ts';
+import type { Claim, CopyWork } from '../shared/contracts/copyWork.ts';
+import type { MigrationRef } from '../shared/contracts/records.ts';
+import { isDatabaseEnded } from '../shared/contracts/status.ts';
+import { MigrationError } from '../shared/errors/migrationError.ts';
+import type { Stores } from '../shared/state/stores.ts';
+import { isCancelWanted } from './steps/cancelWatch.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+
+/** An idle lane looks this often for work that the others gave rise to, */
+const LOOK_EVERY_MS = 200;
+/** and asks again after this long, so that no activity stands for ever. */
+const WAIT_MS = 20_000;
+
+const REPORT_EVERY_MS = 1_000;
+
+/**
+ * Settles a lane's last unit and gives it the next. Idempotent: the lane counts its claims, and the
+ * same claim gets the same answer. Runs when a cancel is wanted too: that is how the lanes end.
+ */
+defineActivity(
+  'claimUnit',
+  async (input, env): Promise<Claim> => {
+    const { ref, database } = input;
+    const deadline = Date.now() + WAIT_MS;
+    for (;;) {
+      const claim = await claimOnce(env.stores, input);
+      if (claim.next !== 'wait' || Date.now() >= deadline) return claim;
+      await sleep(LOOK_EVERY_MS);
+      const row = await env.stores.databases.get(ref.id, database);
+      if (row === undefined || isDatabaseEnded(row.state)) return { next: 'end' };
+    }
+  },
+  { evenWhenCanceled: true },
+);
+
+interface ClaimScope {
+  ref: MigrationRef;
+  database: string;
+  owner: string;
+  generation: number;
+  lane: string;
+  sequence: number;
+  result?: Parameters<typeof claimNext>[1]['result'];
+}
+
+async function claimOnce(stores: Stores, scope: ClaimScope): Promise<Claim> {
+  const { ref, database, owner, generation } = scope;
+  const record = await stores.migrations.get(ref);
+  const isCanceled = record === undefined || isCancelWanted(record, database);
+  let claim: Claim = { next: 'end' };
+  let isReportDue = false;
+  const work = await stores.copyWork.update(ref.id, database, (current) => {
+    isReportDue = false;
+    claim = { next: 'end' };
+    if (current.owner !== owner || current.generation !== generation) return undefined;
+    const next = structuredClone(current);
+    if (isCanceled) next.stop = { end: 'canceled' };
+    const held = current.lanes[scope.lane]?.unit ?? null;
+    claim = claimNext(next, scope);
+    if (held === null && claim.next !== 'unit') return undefined;
+    const now = Date.now();
+    isReportDue = now - Date.parse(current.reportedOn) >= REPORT_EVERY_MS;
+    if (isReportDue) next.reportedOn = new Date(now).toISOString();
+    return next;
+  });
+  if (isReportDue) await reportCounters(stores, work);
+  return claim;
+}
+
+/** The numbers are absolute, so that writing them twice changes nothing. */
+async function reportCounters(stores: Stores, work: CopyWork): Promise<void> {
+  const { counters } = work;
+  const units = Object.values(work.lanes).map(({ unit }) => unit);
+  const loadingTables = units.filter((unit) => unit?.kind === 'batch').length;
+  await stores.databases.update(work.migrationId, work.database, (row) => ({
+    record: {
+      ...row,
+      queuedTables: Math.max(0, counters.queuedTables - loadingTables),
+      loadingTables,
+      completedTables: counters.completedTables,
+      erroredTables: counters.erroredTables,
+      rowsCopied: counters.rowsCopied,
+      bytesCopied: counters.bytesCopied,
+    },
+  }));
+}
+
+/** What the lanes left, when all of them have ended. Idempotent: reads, and writes the numbers. */
+defineActivity(
+  'endCopy',
+  async ({ ref, database, generation }, env) => {
+    const work = await env.stores.copyWork.get(ref.id, database);
+    if (work === undefined || work.generation !== generation) {
+      throw new MigrationError('internal', `${database}: the work of the copy is missing.`);
+    }
+    await reportCounters(env.stores, work);
+    return copyEnd(work);
+  },
+  { evenWhenCanceled: true },
+);

@@ -1,0 +1,35 @@
+import * as df from 'durable-functions';
+import type { OrchestrationContext, Task } from 'durable-functions';
+import type {
+  DatabaseLaneOrchestration,
+  DatabaseOrchestration,
+} from '../shared/contracts/activities.ts';
+import { callActivity } from './steps/callActivity.ts';
+
+/** The whole history is replayed in every episode, so a lane starts anew after this many. */
+const DATABASES_PER_HISTORY = 50;
+
+/** Takes one database after the other, the largest that no other lane has taken. */
+function* databaseLane(context: OrchestrationContext): Generator<Task, unknown, unknown> {
+  const input = context.df.getInput<DatabaseLaneOrchestration & { sequence?: number }>();
+  const { ref, owner, lane, jobs, verify } = input;
+  let sequence = input.sequence ?? 0;
+  for (let taken = 0; taken < DATABASES_PER_HISTORY; taken += 1) {
+    sequence += 1;
+    const claimed = yield* callActivity(context, 'claimDatabase', { ref, owner, lane, sequence });
+    if (!claimed.ok) throw new Error(claimed.error.message);
+    const { database } = claimed.value;
+    if (database === null) return null;
+    const child: DatabaseOrchestration = { ref, database, jobs, verify };
+    try {
+      const instanceId = `${owner}:${lane}:${sequence}`;
+      yield context.df.callSubOrchestrator('migrateDatabase', child, instanceId);
+    } catch {
+      // The database's row is still open: completeMigration ends it as failed.
+    }
+  }
+  context.df.continueAsNew({ ...input, sequence });
+  return undefined;
+}
+
+df.app.orchestration('databaseLane', databaseLane);
