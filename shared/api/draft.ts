@@ -76,6 +76,7 @@ function sourceOf(p: PutProperties, sslMode: keyof typeof TLS_MODE_OF_SSL_MODE):
     port: address.port,
     user,
     tls: tlsOf(p.sourceTls, TLS_MODE_OF_SSL_MODE[sslMode], 'properties.sourceTls'),
+    options: p.sourceOptions || undefined,
     resourceId: p.sourceDbServerResourceId,
     fullyQualifiedDomainName: p.sourceDbServerFullyQualifiedDomainName,
   };
@@ -114,6 +115,7 @@ function targetOf(
     port: address.port,
     user,
     tls: tlsOf(p.targetTls, TLS_MODE_OF_SSL_MODE[sslMode], 'properties.targetTls'),
+    options: p.targetOptions || undefined,
     fullyQualifiedDomainName: p.targetDbServerFullyQualifiedDomainName,
   };
 }

@@ -20,5 +20,6 @@ export function endpointOf(
     password: isSource ? secrets.sourcePassword : secrets.targetPassword,
     database,
     tls: { ...server.tls, key: isSource ? secrets.sourceTlsKey : secrets.targetTlsKey },
+    ...(server.options === undefined ? {} : { options: server.options }),
   };
 }

@@ -28,6 +28,8 @@ const RULES: Readonly<Record<keyof PatchProperties, Rule>> = {
   secretParameters: 'untilSucceeded',
   sourceTls: 'untilSucceeded',
   targetTls: 'untilSucceeded',
+  sourceOptions: 'untilSucceeded',
+  targetOptions: 'untilSucceeded',
   triggerCutover: 'untilEnded',
   dbsToTriggerCutoverOn: 'untilEnded',
   cancel: 'untilEnded',
@@ -142,6 +144,7 @@ function patchedSource(source: ServerSpec, p: PatchProperties): ServerSpec {
       p.sourceTls === undefined
         ? source.tls
         : tlsOf(p.sourceTls, source.tls.mode, 'properties.sourceTls'),
+    options: p.sourceOptions === undefined ? source.options : p.sourceOptions || undefined,
     resourceId,
     fullyQualifiedDomainName: domainName,
   };
@@ -160,6 +163,7 @@ function patchedTarget(record: MigrationRecord, p: PatchProperties): ServerSpec 
       p.targetTls === undefined
         ? target.tls
         : tlsOf(p.targetTls, target.tls.mode, 'properties.targetTls'),
+    options: p.targetOptions === undefined ? target.options : p.targetOptions || undefined,
     fullyQualifiedDomainName: domainName ?? target.fullyQualifiedDomainName,
   };
 }

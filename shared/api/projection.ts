@@ -114,6 +114,8 @@ function specProperties(record: MigrationRecord) {
     verify: spec.verify,
     sourceTls: tlsOf(spec.source),
     targetTls: tlsOf(spec.target),
+    sourceOptions: spec.source.options,
+    targetOptions: spec.target.options,
   };
 }
 

@@ -14,6 +14,10 @@ const password = z.string().max(5_000, 'must have at most 5000 characters');
 const userName = z.string().min(1, 'must not be empty').max(256, 'is too long');
 const address = z.string().min(1, 'must not be empty').max(1_000, 'is too long');
 const pattern = z.string().min(1, 'must not be empty').max(300, 'is too long');
+const sessionOptions = z
+  .string()
+  .max(1_000, 'must have at most 1000 characters')
+  .refine((text) => !text.includes('\0'), 'must not have a null character');
 const patterns = z.array(pattern).max(5_000, 'must have at most 5000 items');
 
 export const secretParametersSchema = z
@@ -77,6 +81,12 @@ const changeable = {
   dbsToCancelMigrationOn: databaseNames.optional(),
   sourceTls: tlsSchema.optional(),
   targetTls: tlsSchema.optional(),
+  sourceOptions: sessionOptions
+    .optional()
+    .describe("An addition of pgmove: libpq's options for the source, as '-c name=value'."),
+  targetOptions: sessionOptions
+    .optional()
+    .describe('An addition of pgmove: as sourceOptions, for the target.'),
 };
 
 /** Properties that only PUT takes. */

@@ -16,6 +16,8 @@ export interface ServerSpec {
   port: number;
   user: string;
   tls: { mode: TlsMode; ca?: string; cert?: string };
+  /** libpq's `options`: `-c name=value …`. */
+  options?: string;
   /** As the caller wrote it (`sourceDbServerResourceId`), to answer it unchanged. */
   resourceId?: string;
   fullyQualifiedDomainName?: string;

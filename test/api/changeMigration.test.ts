@@ -77,6 +77,22 @@ describe('PATCH', () => {
     expect((await api.stores.migrations.get(record.ref))?.spec.source.user).toBe('new');
   });
 
+  test("libpq's options are changed after a failure, kept by other changes and taken away", async () => {
+    const { record, url } = await create({ sourceOptions: '-c a.b=1', targetOptions: '-c c.d=2' });
+    await moveTo(record, COPYING, FAILED);
+    const optionsAfter = async (properties: Record<string, unknown>) => {
+      expect((await call(url, 'PATCH', { properties })).status).toBe(200);
+      const spec = (await api.stores.migrations.get(record.ref))?.spec;
+      return [spec?.source.options, spec?.target.options];
+    };
+    expect(await optionsAfter({ sourceTls: { mode: 'require' } })).toEqual([
+      '-c a.b=1',
+      '-c c.d=2',
+    ]);
+    expect(await optionsAfter({ sourceOptions: '-c a.b=3' })).toEqual(['-c a.b=3', '-c c.d=2']);
+    expect(await optionsAfter({ targetOptions: '' })).toEqual(['-c a.b=3', undefined]);
+  });
+
   test('what the state forbids is 409 and says when it is allowed', async () => {
     const { record, url } = await create();
     const patch = (properties: Record<string, unknown>) => call(url, 'PATCH', { properties });

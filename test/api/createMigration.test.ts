@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { endpointOf } from '../../shared/api/endpoints.ts';
 import { call, putBody, SECRET, SERVER_PATH, startApi, SUBSCRIPTION } from './fixtures.ts';
 import type { ApiFixture } from './fixtures.ts';
 import { createIn } from './steps.ts';
@@ -204,6 +205,12 @@ describe('PUT', () => {
       /both cert and key/,
     ],
     [
+      'options that no message can hold',
+      { sourceOptions: '-c a=b\0c' },
+      'properties.sourceOptions',
+      /null character/,
+    ],
+    [
       'a link-local source',
       { sourceDbServerResourceId: '169.254.169.254:5432@a' },
       'properties.sourceDbServerResourceId',
@@ -262,6 +269,15 @@ describe('PUT', () => {
     expect(answer.status).toBe(400);
     expect(JSON.stringify(answer.body)).not.toContain(SECRET);
     expect((await call(base('/migrations/refused'), 'GET')).status).toBe(404);
+  });
+
+  test("carries libpq's options of each side to where it connects", async () => {
+    const sourceOptions = '-c search_path=shop,public -c geqo=off';
+    const { record, answer } = await create({ sourceOptions, targetOptions: '' });
+    expect(answer.body.properties?.sourceOptions).toBe(sourceOptions);
+    expect(endpointOf(record, 'source', 'shop', {}).options).toBe(sourceOptions);
+    expect(answer.body.properties).not.toHaveProperty('targetOptions');
+    expect(endpointOf(record, 'target', 'shop', {})).not.toHaveProperty('options');
   });
 
   test('the same server is fine with another database', async () => {

@@ -118,6 +118,7 @@ async function dumpEnvironment(
     PGPORT: String(source.port),
     PGUSER: source.user,
     PGDATABASE: source.database,
+    PGOPTIONS: source.options ?? '',
     PGPASSWORD: password ?? '',
     PGPASSFILE: path.join(folder, 'no-passfile'),
     PGAPPNAME: applicationName,

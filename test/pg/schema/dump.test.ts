@@ -55,6 +55,10 @@ describe('dumpSchema', () => {
       kind: 'permissionDenied',
       message: expect.stringContaining('secret'),
     });
+    // libpq's options reach pg_dump too: as another role the same login may read it.
+    await source.run('create role strong superuser; grant strong to weak');
+    const plan = await planOf({ ...endpoint, user: 'weak', options: '-c role=strong' });
+    expect(plan.owners.map((item) => item.object)).toContain('table "public"."secret"');
     const archivePath = '/nonexistent/archive';
     await expect(dumpSchema(endpoint, { ...options, archivePath })).rejects.toMatchObject({
       kind: 'toolFailed',
