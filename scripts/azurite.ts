@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './freePort.ts';
 
 export interface AzuriteOptions {
   /** Where the data is kept, and found again by the next start; in memory when absent. */
@@ -52,7 +53,14 @@ export function azuriteConnectionString(ports: AzuritePorts): string {
 }
 
 export async function startAzurite(options: AzuriteOptions = {}): Promise<RunningAzurite> {
-  if (options.folder !== undefined) await mkdir(options.folder, { recursive: true });
+  const ports: Partial<AzuritePorts> = { ...options.ports };
+  if (options.folder !== undefined) {
+    await mkdir(options.folder, { recursive: true });
+    // What has a folder may come back on the same ports.
+    for (const service of ['blob', 'queue', 'table'] as const) {
+      ports[service] ||= await freePort();
+    }
+  }
   // The child is the file beside this one: TypeScript when run from source, JavaScript in dist.
   const self = fileURLToPath(import.meta.url);
   const server = path.join(path.dirname(self), `azuriteServer${path.extname(self)}`);
@@ -61,7 +69,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Runnin
     [
       '--disable-warning=ExperimentalWarning',
       server,
-      JSON.stringify({ folder: options.folder, ...options.ports }),
+      JSON.stringify({ folder: options.folder, ...ports }),
     ],
     // The channel ends with this process, and the server with the channel: a starter that is
     // killed leaves nothing behind.
@@ -72,7 +80,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Runnin
     },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const ports = await readPorts(child);
+  const taken = await readPorts(child);
   child.unref();
   child.channel?.unref();
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -81,8 +89,8 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Runnin
     await ended;
   };
   return {
-    connectionString: azuriteConnectionString(ports),
-    ports,
+    connectionString: azuriteConnectionString(taken),
+    ports: taken,
     pid: child.pid ?? 0,
     ended,
     stop: () => end('SIGTERM'),

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
+import { freePort } from '../freePort.ts';
 import { serverBinaries } from './serverBinaries.ts';
 import type { ServerBinaries } from './serverBinaries.ts';
 
@@ -248,18 +248,6 @@ async function unprivilegedUser(): Promise<SystemUser | undefined> {
     if (fields) return { uid: Number(fields[2]), gid: Number(fields[3]) };
   }
   throw new Error('PostgreSQL cannot run as root, and there is no user postgres or nobody.');
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function runToEnd(program: string, args: string[], user?: SystemUser): Promise<void> {

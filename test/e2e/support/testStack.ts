@@ -5,7 +5,7 @@ import { startChildService } from '../../../cli/stack/childService.ts';
 import type { ChildService } from '../../../cli/stack/childService.ts';
 import { startAzurite } from '../../../scripts/azurite.ts';
 import type { RunningAzurite } from '../../../scripts/azurite.ts';
-import { freePort } from '../../../scripts/postgres/throwawayCluster.ts';
+import { freePort } from '../../../scripts/freePort.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 

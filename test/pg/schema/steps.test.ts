@@ -202,8 +202,10 @@ describe('pre-data', () => {
     const victim = await openTarget();
     const abort = new AbortController();
     const run = restorePreData(victim, made, { generation: 1, signal: abort.signal });
-    await to.query('select pg_terminate_backend($1)', [victim.backendPid]);
-    await expect(run).rejects.toThrow();
+    await Promise.all([
+      expect(run).rejects.toThrow(),
+      to.query('select pg_terminate_backend($1)', [victim.backendPid]),
+    ]);
     await restorePreData(to, made, { generation: 1 });
     expect(
       await lines(to, "select count(*)::text as line from pg_class where relname ~ '^t\\d+$'"),
