@@ -18,8 +18,8 @@ interface Arguments {
   target: string;
   mode: CompareMode;
   jobs: number;
-  include: string[];
-  exclude: string[];
+  include?: string[];
+  exclude?: string[];
   keys: number;
   ignorePrivileges?: true;
   json?: true;
@@ -44,9 +44,8 @@ export function registerCompare(program: Command): void {
       '--include <pattern>',
       'only these tables: schema.table with * and ? (repeatable)',
       collect,
-      [],
     )
-    .option('--exclude <pattern>', 'not these tables (repeatable)', collect, [])
+    .option('--exclude <pattern>', 'not these tables (repeatable)', collect)
     .option('--keys <number>', 'keys of differing rows to list per table', parseKeys, 100)
     .option('--ignore-privileges', 'leave out owners, privileges and default privileges')
     .option('--json', 'print the result as JSON')
@@ -91,7 +90,7 @@ async function compare(options: Arguments, signal: AbortSignal): Promise<Compari
   ]);
   const source = await parseSide('source', options.source, parseConnectionUri);
   const target = await parseSide('target', options.target, parseConnectionUri);
-  const { mode, jobs, include, exclude } = options;
+  const { mode, jobs, include = [], exclude = [] } = options;
   const progress = showProgress();
   try {
     return await compareDatabases(source, target, {
