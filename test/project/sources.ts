@@ -23,6 +23,24 @@ export interface Source {
   text: string;
 }
 
+/** Every file of the repository that people read: what git has or would take. */
+export function readTexts(): Source[] {
+  return filesBelow('')
+    .filter((file) => file !== 'package-lock.json')
+    .map((file) => ({ file, text: readFileSync(path.join(root, file), 'utf8') }));
+}
+
+/** What .gitignore names, and git itself. */
+const NOT_OURS = new Set(['.git', 'node_modules', 'dist', '.pgmove', 'local.settings.json']);
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (NOT_OURS.has(entry.name) || entry.name.endsWith('.log')) return [];
+    const file = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    return entry.isDirectory() ? filesBelow(file) : entry.isFile() ? [file] : [];
+  });
+}
+
 /** Every TypeScript and JavaScript file that people wrote. */
 export function readSources(): Source[] {
   return FOLDERS.flatMap((folder) =>

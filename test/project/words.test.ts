@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readSources, root } from './sources.ts';
+import { readSources, readTexts, root } from './sources.ts';
 
 /** Files are named after what they are about; these names are about nothing. */
 const BUCKET = /(^|\/)(utils?|helpers?|common|misc|manager)(\/|\.ts$)/;
@@ -12,7 +12,19 @@ const LEFTOVER: readonly (readonly [RegExp, string])[] = [
   [/\b(?:it|test|describe)\.only\b/, 'a test that switches the others off'],
   [/\bdebugger\b;/, 'a debugger statement'],
   [/@ts-ignore|@ts-nocheck/, 'a silenced type error'],
-  [/['"`\s]\/(?:home|Users|root|work)\/\w/, "one machine's path"],
+];
+
+/** What only one machine or one network has; in documents and settings as much as in the code. */
+const LOCAL: readonly (readonly [RegExp, string])[] = [
+  [/(?:^|[^\w.$}])\/(?:home|Users|root|work)\/\w/m, "one machine's path"],
+  [
+    /\bhttps?:\/\/(?!registry\.npmjs\.org\b)[^\s"']*\b(?:registry|npm|artifactory|nexus)\b/i,
+    'a registry',
+  ],
+  [/\bhttps?:\/\/[\w.-]+\.(?:internal|corp|lan|intranet)\b/i, "one network's host"],
+  [
+    /\b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b(?!\.)/,
+  ],
 ];
 
 test('files are named after one concept', () => {
@@ -28,6 +40,18 @@ test('nothing is left over from writing', () => {
     .filter(({ file }) => file !== 'test/project/words.test.ts')
     .flatMap(({ file, text }) =>
       LEFTOVER.filter(([pattern]) => pattern.test(text)).map(([, what]) => `${file}: ${what}`),
+    );
+  expect(found).toEqual([]);
+});
+
+test('nothing is true on one machine only', () => {
+  const found = readTexts()
+    .filter(({ file }) => file !== 'test/project/words.test.ts')
+    .flatMap(({ file, text }) =>
+      LOCAL.flatMap(([pattern, what]) => {
+        const match = pattern.exec(text);
+        return match ? [`${file}: ${what}: ${match[0]}`] : [];
+      }),
     );
   expect(found).toEqual([]);
 });
