@@ -4,7 +4,9 @@ import { summaryReporter } from './scripts/ci/summaryReporter.ts';
 /** `npm run test:slow`: full sizes, the version matrix, long random runs; one file at a time. */
 export default defineConfig({
   test: {
-    include: ['test/slow/**/*.test.ts'],
+    // The host's crashes are part of the daily tests too, with fewer rounds.
+    include: ['test/slow/**/*.test.ts', 'test/host/crash.test.ts'],
+    env: { HOST_CRASH_ROUNDS: process.env['HOST_CRASH_ROUNDS'] ?? '40' },
     maxWorkers: 1,
     testTimeout: 1_800_000,
     hookTimeout: 600_000,

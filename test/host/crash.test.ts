@@ -5,6 +5,7 @@ import { startAzurite } from '../../scripts/azurite.ts';
 import type { RunningAzurite } from '../../scripts/azurite.ts';
 import { createLedger, management, startHostProcess, until } from './hostProcess.ts';
 import type { HostProcess, Ledger } from './hostProcess.ts';
+import { randomNumbers } from './randomNumbers.ts';
 
 const ROUNDS = Number(process.env['HOST_CRASH_ROUNDS'] ?? 3);
 const SEED = Number(process.env['HOST_CRASH_SEED'] ?? Date.now() % 100_000);
@@ -177,15 +178,4 @@ function isListening(url: string): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -40,7 +40,7 @@ export interface TestMigration {
   patch(properties: Record<string, unknown>): Promise<{ status: number; body: unknown }>;
   post(action: string): Promise<{ status: number; body: unknown }>;
   /** Waits for an end and returns it. */
-  ended(): Promise<MigrationAnswer>;
+  ended(timeoutMs?: number): Promise<MigrationAnswer>;
   waitForSubState(subState: string): Promise<MigrationAnswer>;
 }
 
@@ -87,12 +87,16 @@ export function testMigration(options: TestMigrationOptions): TestMigration {
     },
     patch: (properties) => call(url, 'PATCH', { properties }),
     post: (action) => call(`${url}/${action}`, 'POST'),
-    ended: () =>
-      waitFor(`the end of ${name}`, async () => {
-        const answer = await whileUnreachable(get);
-        const subState = answer?.properties.currentStatus.currentSubStateDetails.currentSubState;
-        return subState === 'Completed' ? answer : undefined;
-      }),
+    ended: (timeoutMs) =>
+      waitFor(
+        `the end of ${name}`,
+        async () => {
+          const answer = await whileUnreachable(get);
+          const subState = answer?.properties.currentStatus.currentSubStateDetails.currentSubState;
+          return subState === 'Completed' ? answer : undefined;
+        },
+        timeoutMs,
+      ),
     waitForSubState: (wanted) =>
       waitFor(`${wanted} of ${name}`, async () => {
         const answer = await whileUnreachable(get);
