@@ -22,9 +22,6 @@ const LOCAL: readonly (readonly [RegExp, string])[] = [
     'a registry',
   ],
   [/\bhttps?:\/\/[\w.-]+\.(?:internal|corp|lan|intranet)\b/i, "one network's host"],
-  [
-    /\b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b(?!\.)/,
-  ],
 ];
 
 test('files are named after one concept', () => {
