@@ -73,6 +73,12 @@ export function copyPipeMany(
 /** Bytes that may wait for the target's socket before the source's is paused. */
 const WAITING_BYTES = 256 * 1024;
 
+/** A chunk below this size says that the reader is faster than the source. */
+const SMALL_CHUNK_BYTES = 48 * 1024;
+
+/** What is smaller than this should not wait at all. */
+const REST_FROM_BYTES = 1024 * 1024;
+
 /** The part of pg's connection that a query needs; its types leave some of it out. */
 interface WireConnection {
   stream: Duplex;
@@ -100,6 +106,7 @@ class CopyPipe {
   readonly #bytesAtDone: number[] = [];
   readonly #doneAt: number[] = [performance.now()];
   #sourceDone = false;
+  #awaitsDrain = false;
   #targetDone = false;
   #failure: Error | undefined;
 
@@ -170,13 +177,28 @@ class CopyPipe {
     this.#walker.walk(chunk);
     target?.uncork();
     this.#options.onBytes?.(this.#walker.copyBytes);
+    if (this.#sourceDone) return;
     // 'drain' comes only when the whole buffer has gone, so between the two the sockets keep busy.
-    if (target && !this.#sourceDone && target.writableLength > WAITING_BYTES) {
-      this.#source?.stream.pause();
+    this.#awaitsDrain = target !== undefined && target.writableLength > WAITING_BYTES;
+    if (this.#awaitsDrain) this.#source?.stream.pause();
+    else if (chunk.length < SMALL_CHUNK_BYTES && this.#walker.copyBytes > REST_FROM_BYTES) {
+      this.#rest();
     }
   };
 
+  /**
+   * The server sends 8 KiB at a time, and a reader that keeps up pays a system call, a buffer of
+   * 64 KiB and its collection for each of them. After a millisecond there are many to read at once.
+   */
+  #rest(): void {
+    this.#source?.stream.pause();
+    setTimeout(() => {
+      if (!this.#sourceDone && !this.#awaitsDrain) this.#source?.stream.resume();
+    }, 1);
+  }
+
   readonly #onDrain = (): void => {
+    this.#awaitsDrain = false;
     if (!this.#sourceDone) this.#source?.stream.resume();
   };
 
