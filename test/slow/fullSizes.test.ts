@@ -26,7 +26,7 @@ async function expectMigrated(database: string): Promise<void> {
   const migration = testMigration({ stack, source, target, databases: [database] });
   await migration.put();
   const { currentStatus } = (await migration.ended(600_000)).properties;
-  expect(currentStatus).toMatchObject({ state: 'Succeeded' });
+  expect(currentStatus, JSON.stringify(currentStatus)).toMatchObject({ state: 'Succeeded' });
   expect(await differences(source, target, database)).toEqual([]);
 }
 

@@ -18,11 +18,12 @@ beforeAll(async () => {
 
 afterAll(() => stack?.[Symbol.asyncDispose]());
 
-const MAJORS = [10, 12, 15, 18] as const;
+const SOURCES = [10, 12, 15] as const;
+/** What pg_dump writes is not for servers before 11. */
+const TARGETS = [12, 15, 18] as const;
 
-/** Every way up, and every version to itself as far as pg_dump reads it. */
-const PAIRS = MAJORS.flatMap((from) =>
-  MAJORS.filter((to) => to >= from && from !== 18).map((to) => [from, to] as const),
+const PAIRS = SOURCES.flatMap((from) =>
+  TARGETS.filter((to) => to >= from).map((to) => [from, to] as const),
 );
 
 async function cluster(major: Major) {
@@ -46,7 +47,7 @@ it.each(PAIRS)(
     });
     await migration.put();
     const { currentStatus } = (await migration.ended(300_000)).properties;
-    expect(currentStatus).toMatchObject({ state: 'Succeeded' });
+    expect(currentStatus, JSON.stringify(currentStatus)).toMatchObject({ state: 'Succeeded' });
     expect(await differences(source, target, 'traps')).toEqual([]);
   },
 );

@@ -68,8 +68,8 @@ export async function planOf(
   source: PgEndpoint,
   excludedTableOids: readonly number[] = [],
 ): Promise<SchemaPlan> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-schema-test-'));
   await using reader = await open(source);
+  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-schema-test-'));
   try {
     await reader.query('begin isolation level repeatable read');
     const { rows } = await reader.query<{ id: string }>('select pg_export_snapshot() as id');
