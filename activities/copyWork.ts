@@ -9,7 +9,7 @@ import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 
 /** An idle lane looks this often for work that the others gave rise to, */
-const LOOK_EVERY_MS = 200;
+const LOOK_EVERY_MS = 300;
 /** and asks again after this long, so that no activity stands for ever. */
 const WAIT_MS = 20_000;
 

@@ -1,5 +1,10 @@
 import type { GateOutcome } from '../shared/contracts/activities.ts';
-import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
+import type {
+  DatabaseRecord,
+  MigrationRecord,
+  MigrationSpec,
+} from '../shared/contracts/records.ts';
+import { QUEUES } from '../shared/contracts/names.ts';
 import type { WaitingGate } from '../shared/contracts/status.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
 import { targetDatabaseState } from '../shared/pg/schema/database.ts';
@@ -16,7 +21,11 @@ import { isOurs } from './steps/targetDatabase.ts';
 defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
   const { record } = env;
   const { wanted, spec } = record;
+  const refusal = unavailable(spec);
+  if (refusal !== undefined) return { next: 'failed', message: refusal };
   await moveTo(env, { state: 'InProgress', subState: 'PerformingPreRequisiteSteps' });
+  // The replicator will be asked for a snapshot soon: it looks at its queue more often from now on.
+  await env.stores.queues.send(QUEUES.replicatorCommands, JSON.stringify({ id: ref.id }));
   const check = await checkServers(env);
   if ('problem' in check) return { next: 'failed', message: check.problem };
   await env.stores.migrations.update(ref, (row) => ({
@@ -45,6 +54,23 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
     verify: spec.verify !== 'none',
   };
 });
+
+/** What the resource can ask for and this version cannot do: said before anything is begun. */
+function unavailable(spec: MigrationSpec): string | undefined {
+  if (spec.mode === 'Online') {
+    return 'Online migrations are not available yet: create the migration with migrationMode "Offline".';
+  }
+  if (spec.migrateRoles) {
+    return (
+      'Roles are not migrated yet: create them on the target (pg_dumpall --globals-only lists them) ' +
+      'and leave migrateRoles "False". Owners and grants of roles that exist there are kept.'
+    );
+  }
+  if (spec.migrationInstanceResourceId !== undefined) {
+    return 'There is no runtime of that id: leave migrationInstanceResourceId out.';
+  }
+  return undefined;
+}
 
 type State = MigrationRecord['status'];
 

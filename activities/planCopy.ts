@@ -48,7 +48,8 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   );
   refuseUncopyable(database, failed);
   const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
-  const plans = batches.map((batch) => batchPlan(batch, schema));
+  const hasManyIndexes = indexCount(ready, schema) >= jobs;
+  const plans = batches.map((batch) => batchPlan(batch, schema, hasManyIndexes));
   await writePlans(env, database, generation, plans);
   await env.stores.tables.deleteAll(ref.id, database);
   await env.stores.tables.putMany(ref.id, database, tableRecords(ready, batches));
@@ -138,7 +139,12 @@ async function writePlans(
   }
 }
 
-function batchPlan(batch: CopyBatch, schema: SchemaPlan): BatchPlan {
+function indexCount(tables: readonly PlannedTable[], schema: SchemaPlan): number {
+  const counts = tables.map(({ oid }) => schema.indexWork[String(oid)]?.indexes.length ?? 0);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function batchPlan(batch: CopyBatch, schema: SchemaPlan, hasManyIndexes: boolean): BatchPlan {
   const works = batch.items.map(
     ({ oid }): TableIndexWork | undefined => schema.indexWork[String(oid)],
   );
@@ -149,6 +155,7 @@ function batchPlan(batch: CopyBatch, schema: SchemaPlan): BatchPlan {
     batch,
     indexWork: works,
     hasIndexUnits: batch.kind === 'part' || isLarge,
+    hasManyIndexes,
     defaultSearchPath: schema.database.defaultSearchPath,
   };
 }

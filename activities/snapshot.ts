@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { ReplicationRecord } from '../shared/contracts/records.ts';
 import { defineActivity } from './steps/defineActivity.ts';
@@ -34,7 +35,18 @@ defineActivity('requestSnapshot', async (input, env) => {
   return null;
 });
 
-defineActivity('readReplication', async ({ ref, database }, env) => {
-  const row = await env.stores.replications.get(ref.id, database);
-  return row?.observed ?? { phase: 'none' };
+/** A snapshot usually takes a fraction of a second: waiting here saves a queue's polling interval. */
+const WAIT_MS = 8_000;
+const LOOK_EVERY_MS = 100;
+
+/** What the replicator observed; waits a moment for what concerns this generation. Reads only. */
+defineActivity('readReplication', async ({ ref, database, generation }, env) => {
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    const row = await env.stores.replications.get(ref.id, database);
+    const observed = row?.observed ?? { phase: 'none' };
+    const isDecided = 'generation' in observed && observed.generation === generation;
+    if (isDecided || Date.now() >= deadline || env.signal.aborted) return observed;
+    await sleep(LOOK_EVERY_MS);
+  }
 });

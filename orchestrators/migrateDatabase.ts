@@ -149,7 +149,8 @@ function* awaitSnapshot(
     yield* callActivity(context, 'requestSnapshot', { ref, database, generation, instanceId }),
   );
   for (let poll = 0; poll < MOST_SNAPSHOT_POLLS; poll += 1) {
-    const observed = valueOf(yield* callActivity(context, 'readReplication', { ref, database }));
+    const scope = { ref, database, generation };
+    const observed = valueOf(yield* callActivity(context, 'readReplication', scope));
     if ('generation' in observed && observed.generation === generation) {
       if (observed.phase === 'snapshotHeld') return { snapshot: observed.snapshot };
       const reason = `${database}: ${observed.reason}`;

@@ -13,7 +13,10 @@ import { SnapshotKeeper } from './snapshotKeeper.ts';
 /** A lost message only costs time: all rows are looked at this often. */
 const SWEEP_EVERY_MS = 3_000;
 
-const QUEUE_POLL_MS = 150;
+/** How often the queue is looked at: quickly for a while after a message, because more follow. */
+const QUICK_POLL_MS = 100;
+const SLOW_POLL_MS = 700;
+const QUICK_FOR_MS = 10_000;
 
 export interface ReplicatorOptions {
   stores: Stores;
@@ -96,12 +99,14 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
   };
 
   let lastSweep = 0;
+  let lastMessage = Date.now();
   let lastRenewal = Date.now();
   while (!signal.aborted) {
     try {
       const messages = await stores.queues.receive(QUEUES.replicatorCommands, { max: 32, signal });
       await Promise.all(messages.map((message) => message.delete()));
       const now = Date.now();
+      if (messages.length > 0) lastMessage = now;
       if (messages.length > 0 || now - lastSweep >= SWEEP_EVERY_MS) {
         lastSweep = now;
         await sweep();
@@ -113,7 +118,8 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
     } catch (error) {
       if (!signal.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
     }
-    await sleep(QUEUE_POLL_MS, undefined, { signal }).catch(() => undefined);
+    const pollMs = Date.now() - lastMessage < QUICK_FOR_MS ? QUICK_POLL_MS : SLOW_POLL_MS;
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
   await Promise.all(busy.values());
 }

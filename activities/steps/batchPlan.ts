@@ -12,6 +12,11 @@ export interface BatchPlan {
   indexWork: (TableIndexWork | undefined | null)[];
   /** Whether the indexes are units of their own, so that they are built in parallel. */
   hasIndexUnits: boolean;
+  /**
+   * Whether the copy's lanes alone keep its jobs busy with indexes. Then a build takes no parallel
+   * workers: they would only share what there is, at the price of sorting through files.
+   */
+  hasManyIndexes: boolean;
   /** Tried where an index expression does not resolve under the empty search_path. */
   defaultSearchPath: string;
 }
@@ -32,6 +37,10 @@ export async function readBatchPlan(
 /** Memory for one index build; the builds of a migration run at most `jobs` at once. */
 const MAINTENANCE_WORK_MEM = '256MB';
 
-export function indexBuildOptions({ defaultSearchPath }: BatchPlan): BuildOptions {
-  return { maintenanceWorkMem: MAINTENANCE_WORK_MEM, defaultSearchPath };
+export function indexBuildOptions(plan: BatchPlan): BuildOptions {
+  return {
+    maintenanceWorkMem: MAINTENANCE_WORK_MEM,
+    defaultSearchPath: plan.defaultSearchPath,
+    ...(plan.hasManyIndexes ? { maxParallelMaintenanceWorkers: 0 } : {}),
+  };
 }

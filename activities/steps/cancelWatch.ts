@@ -17,6 +17,14 @@ export interface CancelWatch {
   stop(): void;
 }
 
+/** One look at a migration's row serves all of its activities in this process. */
+interface Watched {
+  timer: NodeJS.Timeout;
+  onRecord: Set<(record: MigrationRecord) => void>;
+}
+
+const watchedById = new Map<string, Watched>();
+
 /** Looks at the row once a second while an activity works, and aborts it when a cancel is wanted. */
 export function watchCancel(
   stores: Stores,
@@ -26,18 +34,37 @@ export function watchCancel(
 ): CancelWatch {
   const controller = new AbortController();
   if (ignored) return { signal: controller.signal, stop: () => undefined };
-  const timer = setInterval(() => {
+  const onRecord = (record: MigrationRecord) => {
+    if (!isCancelWanted(record, database)) return;
+    controller.abort(
+      new MigrationError('canceled', `The migration ${ref.name} is being canceled.`),
+    );
+  };
+  const watched = watchedById.get(ref.id) ?? beginWatch(stores, ref);
+  watched.onRecord.add(onRecord);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      watched.onRecord.delete(onRecord);
+      if (watched.onRecord.size > 0) return;
+      clearInterval(watched.timer);
+      if (watchedById.get(ref.id) === watched) watchedById.delete(ref.id);
+    },
+  };
+}
+
+function beginWatch(stores: Stores, ref: MigrationRef): Watched {
+  const onRecord: Watched['onRecord'] = new Set();
+  const look = () => {
     stores.migrations.get(ref).then(
       (record) => {
-        if (record !== undefined && isCancelWanted(record, database)) {
-          controller.abort(
-            new MigrationError('canceled', `The migration ${ref.name} is being canceled.`),
-          );
-        }
+        if (record !== undefined) for (const tell of onRecord) tell(record);
       },
       // Storage that does not answer cancels nothing; the next look may succeed.
       () => undefined,
     );
-  }, LOOK_EVERY_MS);
-  return { signal: controller.signal, stop: () => clearInterval(timer) };
+  };
+  const watched: Watched = { timer: setInterval(look, LOOK_EVERY_MS), onRecord };
+  watchedById.set(ref.id, watched);
+  return watched;
 }

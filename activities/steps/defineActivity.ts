@@ -108,6 +108,8 @@ async function runActivity<Name extends ActivityName>(
         connect(endpoint(side, name_), {
           applicationName: `pgmove/${ref.name}/${name}`,
           signal: watch.signal,
+          // Nothing of ours writes on the source; should it ever try, the server refuses.
+          settings: side === 'source' ? { default_transaction_read_only: 'on' } : {},
         }),
       deleteSecrets: () => secrets.delete(record.secretId),
     });

@@ -90,7 +90,7 @@ export interface ActivityMap {
 
   prepareTarget: { input: DatabaseInput; output: TargetPreparation };
   requestSnapshot: { input: GenerationInput & { instanceId: string }; output: null };
-  readReplication: { input: DatabaseInput; output: ReplicationRecord['observed'] };
+  readReplication: { input: GenerationInput; output: ReplicationRecord['observed'] };
   copySchema: { input: SnapshotInput; output: null };
   planCopy: { input: SnapshotInput & { jobs: number; owner: string }; output: CopyPlan };
   copyBatch: { input: SnapshotInput & { batch: number; attempt: number }; output: BatchOutcome };

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
@@ -12,6 +13,8 @@ export interface ConnectOptions {
   applicationName: string;
   /** Settings that replace those of session.ts. */
   settings?: Readonly<Record<string, string>>;
+  /** Makes the socket of a connection without TLS; pg's own when absent. */
+  plainSocket?: () => Socket;
   /** Milliseconds until a connection attempt is given up. */
   connectTimeoutMs?: number;
   signal?: AbortSignal;
@@ -113,6 +116,7 @@ async function openSession(
     password: endpoint.password ?? '',
     database: endpoint.database,
     ssl,
+    ...(ssl === false && options.plainSocket ? { stream: options.plainSocket } : {}),
     application_name: options.applicationName,
     ...(endpoint.options === undefined ? {} : { options: endpoint.options }),
     connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,

@@ -6,6 +6,7 @@ import type { PgSession } from '../connect.ts';
 import { describeEndpoint } from '../endpoint.ts';
 import type { PgEndpoint } from '../endpoint.ts';
 import { requireMarker } from './fence.ts';
+import { ReusedBufferSocket } from './reusedBufferSocket.ts';
 
 export interface CopySessionOptions {
   source: PgEndpoint;
@@ -82,6 +83,7 @@ async function openSource(options: CopySessionOptions): Promise<PgSession> {
   const session = await connect(source, {
     applicationName,
     signal,
+    plainSocket: () => new ReusedBufferSocket(),
     // Somebody who waits for an exclusive lock stands between this copy and the snapshot's lock,
     // which is not released before the copy is done.
     settings: { ...COPY_SETTINGS, lock_timeout: '60s', max_parallel_workers_per_gather: '0' },

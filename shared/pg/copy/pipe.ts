@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type pg from 'pg';
 import { codeOf, messageOf, MigrationError } from '../../errors/migrationError.ts';
 import { FrameWalker } from './frames.ts';
+import { ReusedBufferSocket } from './reusedBufferSocket.ts';
 
 /*
  * COPY … TO STDOUT of one connection into COPY … FROM STDIN of another. CopyData frames have the
@@ -106,7 +107,7 @@ class CopyPipe {
   readonly #bytesAtDone: number[] = [];
   readonly #doneAt: number[] = [performance.now()];
   #sourceDone = false;
-  #awaitsDrain = false;
+  #awaitsWrite = false;
   #targetDone = false;
   #failure: Error | undefined;
 
@@ -122,7 +123,8 @@ class CopyPipe {
     this.#settle = settle;
     this.#walker = new FrameWalker({
       onCopy: (run) => this.#forward(run),
-      onOther: (run) => this.#readMessages?.(run),
+      // The parser may keep a broken message, and the buffer may be read into again.
+      onOther: (run) => this.#readMessages?.(Buffer.from(run)),
       onCopyDone: (bytes) => this.#bytesAtDone.push(bytes),
       onReady: () => this.#finishSource(),
     });
@@ -157,7 +159,6 @@ class CopyPipe {
 
   #submitTarget(connection: WireConnection): void {
     this.#target = connection;
-    connection.stream.on('drain', this.#onDrain);
     connection.query(this.#inSql.join(';\n'));
   }
 
@@ -166,7 +167,11 @@ class CopyPipe {
     const [reader] = connection.stream.listeners('data');
     this.#readMessages = reader as (chunk: Buffer) => void;
     connection.stream.removeListener('data', this.#readMessages);
-    connection.stream.on('data', this.#onSourceChunk);
+    if (connection.stream instanceof ReusedBufferSocket) {
+      connection.stream.takeOver(this.#onSourceChunk);
+    } else {
+      connection.stream.on('data', this.#onSourceChunk);
+    }
     connection.stream.once('close', this.#onSourceClose);
     connection.query(this.#outSql.join(';\n'));
   }
@@ -178,9 +183,8 @@ class CopyPipe {
     target?.uncork();
     this.#options.onBytes?.(this.#walker.copyBytes);
     if (this.#sourceDone) return;
-    // 'drain' comes only when the whole buffer has gone, so between the two the sockets keep busy.
-    this.#awaitsDrain = target !== undefined && target.writableLength > WAITING_BYTES;
-    if (this.#awaitsDrain) this.#source?.stream.pause();
+    this.#awaitsWrite = target !== undefined && target.writableLength > this.#mayWait();
+    if (this.#awaitsWrite) this.#source?.stream.pause();
     else if (chunk.length < SMALL_CHUNK_BYTES && this.#walker.copyBytes > REST_FROM_BYTES) {
       this.#rest();
     }
@@ -193,12 +197,18 @@ class CopyPipe {
   #rest(): void {
     this.#source?.stream.pause();
     setTimeout(() => {
-      if (!this.#sourceDone && !this.#awaitsDrain) this.#source?.stream.resume();
+      if (!this.#sourceDone && !this.#awaitsWrite) this.#source?.stream.resume();
     }, 1);
   }
 
-  readonly #onDrain = (): void => {
-    this.#awaitsDrain = false;
+  /** A buffer that is read into again must be written first. */
+  #mayWait(): number {
+    return this.#source?.stream instanceof ReusedBufferSocket ? 0 : WAITING_BYTES;
+  }
+
+  readonly #onWritten = (): void => {
+    if (!this.#awaitsWrite || (this.#target?.stream.writableLength ?? 0) > this.#mayWait()) return;
+    this.#awaitsWrite = false;
     if (!this.#sourceDone) this.#source?.stream.resume();
   };
 
@@ -214,7 +224,7 @@ class CopyPipe {
   };
 
   #forward(run: Buffer): void {
-    if (this.#failure === undefined) this.#target?.stream.write(run);
+    if (this.#failure === undefined) this.#target?.stream.write(run, this.#onWritten);
   }
 
   #failSource(error: unknown): void {
@@ -245,7 +255,8 @@ class CopyPipe {
     if (this.#sourceDone) return;
     this.#sourceDone = true;
     const stream = this.#source?.stream;
-    stream?.removeListener('data', this.#onSourceChunk);
+    if (stream instanceof ReusedBufferSocket) stream.giveBack();
+    else stream?.removeListener('data', this.#onSourceChunk);
     stream?.removeListener('close', this.#onSourceClose);
     if (stream && this.#readMessages) stream.on('data', this.#readMessages);
     stream?.resume();
@@ -255,7 +266,6 @@ class CopyPipe {
   #finishTarget(): void {
     if (this.#targetDone) return;
     this.#targetDone = true;
-    this.#target?.stream.removeListener('drain', this.#onDrain);
     this.#settleWhenDone();
   }
 
