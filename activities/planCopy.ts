@@ -9,7 +9,7 @@ import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.
 import type { PlannedTable } from '../shared/pg/copy/format.ts';
 import { planBatches } from '../shared/pg/copy/plan.ts';
 import { listTables } from '../shared/pg/copy/tables.ts';
-import type { SchemaPlan, TableIndexWork } from '../shared/pg/schema/plan.ts';
+import type { IndexWork, SchemaPlan, TableIndexWork } from '../shared/pg/schema/plan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -142,6 +142,17 @@ async function writePlans(
 function indexCount(tables: readonly PlannedTable[], schema: SchemaPlan): number {
   const counts = tables.map(({ oid }) => schema.indexWork[String(oid)]?.indexes.length ?? 0);
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** What a byte of an index costs to build, against a B-tree's: the longest build has to begin first. */
+const COST_OF_METHOD: readonly [RegExp, number][] = [
+  [/ USING "?gin"? /i, 12],
+  [/ USING "?(?:gist|spgist)"? /i, 6],
+];
+
+function costOf({ createSql, bytes }: IndexWork): number {
+  const cost = COST_OF_METHOD.find(([pattern]) => pattern.test(createSql ?? ''))?.[1] ?? 1;
+  return cost * bytes;
 }
 
 function batchPlan(batch: CopyBatch, schema: SchemaPlan, hasManyIndexes: boolean): BatchPlan {

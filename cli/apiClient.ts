@@ -126,7 +126,8 @@ export function describeApiError(error: ApiError, status: number): string {
 
 export interface MigrationApi {
   create(name: string, body: object): Promise<MigrationResource>;
-  get(name: string): Promise<MigrationResource>;
+  /** With `waitSeconds` the answer comes when the state changes, or after that time. */
+  get(name: string, options?: { waitSeconds?: number }): Promise<MigrationResource>;
   update(name: string, properties: object): Promise<MigrationResource>;
   /** Cancels, as DELETE does in the published service; undefined when there is no such migration. */
   cancel(name: string): Promise<MigrationResource | undefined>;
@@ -148,7 +149,11 @@ export function createApiClient(location: ApiLocation, scope: ServerScope): Migr
     callApi(location, method, path, options);
   return {
     create: async (name, body) => (await call('PUT', one(name), { body })) as MigrationResource,
-    get: async (name) => (await call('GET', one(name))) as MigrationResource,
+    get: async (name, { waitSeconds } = {}) => {
+      const headers: Record<string, string> =
+        waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` };
+      return (await call('GET', one(name), { headers })) as MigrationResource;
+    },
     update: async (name, properties) =>
       (await call('PATCH', one(name), { body: { properties } })) as MigrationResource,
     cancel: async (name) => (await call('DELETE', one(name))) as MigrationResource | undefined,
@@ -172,6 +177,7 @@ export function createApiClient(location: ApiLocation, scope: ServerScope): Migr
 }
 
 interface CallOptions {
+  headers?: Record<string, string>;
   body?: object;
   query?: Record<string, string>;
 }
@@ -211,6 +217,7 @@ async function callApi(
     method,
     headers: {
       accept: 'application/json',
+      ...options.headers,
       ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(location.key === undefined ? {} : { 'x-functions-key': location.key }),
     },

@@ -16,7 +16,7 @@ const SWEEP_EVERY_MS = 3_000;
 /** How often the queue is looked at: quickly for a while after a message, because more follow. */
 const QUICK_POLL_MS = 100;
 const SLOW_POLL_MS = 700;
-const QUICK_FOR_MS = 10_000;
+const QUICK_FOR_MS = 3_000;
 
 export interface ReplicatorOptions {
   stores: Stores;

@@ -35,7 +35,8 @@ export async function followMigration(options: FollowOptions): Promise<Migration
       isCanceling = true;
       await cancel(options);
     }
-    const resource = await options.api.get(options.name);
+    const askedMs = Date.now();
+    const resource = await options.api.get(options.name, { waitSeconds: 1 });
     const tables = options.showsTables ? await tablesAtWork(options, resource) : new Map();
     options.view.update(reader.read(resource, tables, Date.now()));
     if (hasEnded(resource)) {
@@ -48,6 +49,8 @@ export async function followMigration(options: FollowOptions): Promise<Migration
       isCanceling = true;
       await options.api.update(options.name, { cancel: 'True' });
     }
+    // A service that holds its answers back has waited already; another one is not to be flooded.
+    if (Date.now() - askedMs >= 500) continue;
     const wake = isCanceling ? {} : { signal: options.cancel };
     await pause(pollDelay(Date.now() - options.startedMs), undefined, wake).catch(() => undefined);
   }

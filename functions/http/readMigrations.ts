@@ -6,13 +6,15 @@ import type { MigrationList, NameAvailability } from '../../shared/api/resource.
 import { nameAvailabilityRequestSchema } from '../../shared/api/schemas.ts';
 import { LIST_FILTERS, RESOURCE_TYPE } from '../../shared/api/vocabulary.ts';
 import { answerMigration, requireMigration } from './answers.ts';
+import { waitForChange } from './waitForChange.ts';
 import { nextLink, readPage, readText, readTop } from './call.ts';
 import type { ApiCall, ApiHandler } from './call.ts';
 
 /** GET with a name is the migration, without one the list. */
 export const readMigrations: ApiHandler = async (call) => {
   if (call.migrationName === '') return listMigrations(call);
-  return answerMigration(call, await requireMigration(call));
+  const record = await requireMigration(call);
+  return answerMigration(call, await waitForChange(call, record));
 };
 
 async function listMigrations(call: ApiCall) {
