@@ -156,9 +156,10 @@ function costOf({ createSql, bytes }: IndexWork): number {
 }
 
 function batchPlan(batch: CopyBatch, schema: SchemaPlan, hasManyIndexes: boolean): BatchPlan {
-  const works = batch.items.map(
-    ({ oid }): TableIndexWork | undefined => schema.indexWork[String(oid)],
-  );
+  const works = batch.items.map(({ oid }): TableIndexWork | undefined => {
+    const work = schema.indexWork[String(oid)];
+    return work && { ...work, indexes: work.indexes.toSorted((a, b) => costOf(b) - costOf(a)) };
+  });
   // Without an index no unit would follow that notes that the table is complete.
   const hasIndexes = (works[0]?.indexes.length ?? 0) > 0;
   const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES && hasIndexes;
