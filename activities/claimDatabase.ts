@@ -12,15 +12,15 @@ defineActivity(
     const mine = rows.find(
       ({ claim }) => claim?.owner === owner && claim.lane === lane && claim.sequence === sequence,
     );
-    if (mine !== undefined) return { database: mine.database };
+    if (mine !== undefined) return { database: mine.database, isFresh: mine.generation === 0 };
     const isFree = (row: DatabaseRecord) => row.state !== 'Succeeded' && row.claim?.owner !== owner;
-    for (const { database } of rows.filter(isFree).sort((a, b) => a.order - b.order)) {
+    for (const { database, generation } of rows.filter(isFree).sort((a, b) => a.order - b.order)) {
       let isTaken = false;
       await env.stores.databases.update(ref.id, database, (row) => {
         isTaken = isFree(row);
         return isTaken ? { record: { ...row, claim: { owner, lane, sequence } } } : undefined;
       });
-      if (isTaken) return { database };
+      if (isTaken) return { database, isFresh: generation === 0 };
     }
     return { database: null };
   },

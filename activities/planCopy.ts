@@ -21,6 +21,9 @@ const INDEX_UNITS_FROM_BYTES = 32 * 1024 * 1024;
 
 const BLOBS_AT_ONCE = 16;
 
+/** What all index builds of a migration may take on the target's machine together. */
+const INDEX_MEMORY_MB = 1024;
+
 /**
  * Lists the tables under the snapshot and plans them into batches, largest first. Idempotent: the
  * same snapshot gives the same plan, which is written over.
@@ -49,7 +52,8 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   refuseUncopyable(database, failed);
   const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
   const hasManyIndexes = indexCount(ready, schema) >= jobs;
-  const plans = batches.map((batch) => batchPlan(batch, schema, hasManyIndexes));
+  const indexMemoryMb = Math.max(64, Math.floor(INDEX_MEMORY_MB / env.record.spec.jobs));
+  const plans = batches.map((batch) => batchPlan(batch, schema, { hasManyIndexes, indexMemoryMb }));
   await writePlans(env, database, generation, plans);
   await env.stores.tables.deleteAll(ref.id, database);
   await env.stores.tables.putMany(ref.id, database, tableRecords(ready, batches));
@@ -155,7 +159,11 @@ function costOf({ createSql, bytes }: IndexWork): number {
   return cost * bytes;
 }
 
-function batchPlan(batch: CopyBatch, schema: SchemaPlan, hasManyIndexes: boolean): BatchPlan {
+function batchPlan(
+  batch: CopyBatch,
+  schema: SchemaPlan,
+  tuning: Pick<BatchPlan, 'hasManyIndexes' | 'indexMemoryMb'>,
+): BatchPlan {
   const works = batch.items.map(({ oid }): TableIndexWork | undefined => {
     const work = schema.indexWork[String(oid)];
     return work && { ...work, indexes: work.indexes.toSorted((a, b) => costOf(b) - costOf(a)) };
@@ -167,7 +175,7 @@ function batchPlan(batch: CopyBatch, schema: SchemaPlan, hasManyIndexes: boolean
     batch,
     indexWork: works,
     hasIndexUnits: batch.kind === 'part' || isLarge,
-    hasManyIndexes,
+    ...tuning,
     defaultSearchPath: schema.database.defaultSearchPath,
   };
 }

@@ -6,7 +6,6 @@ import { createControlSchema, isStepDone } from '../shared/pg/copy/control.ts';
 import { targetDatabaseState } from '../shared/pg/schema/database.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
-import { setOperation } from './steps/operation.ts';
 import { isOurs, recreateDatabase } from './steps/targetDatabase.ts';
 
 /**
@@ -34,22 +33,23 @@ defineActivity('prepareTarget', async ({ ref, database }, env) => {
   await makeDatabase(env, row);
   await using target = await env.open('target', database);
   await createControlSchema(target, { migrationId: ref.id, database });
-  await setOperation(env.stores, ref, database, 'Target database is ready');
-  return done('copy', row);
+  return { resumeAt: 'copy', generation: await nextGeneration(env, row) };
 });
 
 function done(resumeAt: TargetPreparation['resumeAt'], row: DatabaseRecord): TargetPreparation {
   return { resumeAt, generation: row.generation + 1 };
 }
 
-/** A snapshot that is still held goes on: what was copied under it is not copied again. */
+/** A snapshot that is held, or on its way, goes on: what was copied under it is not copied again. */
 async function nextGeneration(env: ActivityEnvironment, row: DatabaseRecord): Promise<number> {
   const replication = await env.stores.replications.get(row.migrationId, row.database);
-  const isHeld =
-    replication?.desired.phase === 'holdSnapshot' &&
-    replication.observed.phase === 'snapshotHeld' &&
-    replication.observed.generation === row.generation;
-  return isHeld ? row.generation : row.generation + 1;
+  if (replication?.desired.phase !== 'holdSnapshot') return row.generation + 1;
+  const { desired, observed } = replication;
+  const isCurrent = desired.generation === row.generation;
+  // Asked for and not answered yet, or held: either way this generation is to be copied.
+  const isPending = !('generation' in observed) || observed.generation < row.generation;
+  const isHeld = observed.phase === 'snapshotHeld' && observed.generation === row.generation;
+  return isCurrent && (isPending || isHeld) ? row.generation : row.generation + 1;
 }
 
 async function isCopyComplete(env: ActivityEnvironment, row: DatabaseRecord): Promise<boolean> {

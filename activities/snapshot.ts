@@ -37,7 +37,7 @@ defineActivity('requestSnapshot', async (input, env) => {
 
 /** A snapshot usually takes a fraction of a second: waiting here saves a queue's polling interval. */
 const WAIT_MS = 8_000;
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 40;
 
 /** What the replicator observed; waits a moment for what concerns this generation. Reads only. */
 defineActivity('readReplication', async ({ ref, database, generation }, env) => {

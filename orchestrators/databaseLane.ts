@@ -18,9 +18,8 @@ function* databaseLane(context: OrchestrationContext): Generator<Task, unknown, 
     sequence += 1;
     const claimed = yield* callActivity(context, 'claimDatabase', { ref, owner, lane, sequence });
     if (!claimed.ok) throw new Error(claimed.error.message);
-    const { database } = claimed.value;
-    if (database === null) return null;
-    const child: DatabaseOrchestration = { ref, database, jobs, verify };
+    if (claimed.value.database === null) return null;
+    const child: DatabaseOrchestration = { ref, jobs, verify, ...claimed.value };
     try {
       const instanceId = `${owner}:${lane}:${sequence}`;
       yield context.df.callSubOrchestrator('migrateDatabase', child, instanceId);

@@ -5,7 +5,7 @@ import type {
   CopyLaneOrchestration,
   DatabaseOrchestration,
 } from '../shared/contracts/activities.ts';
-import { callActivity } from './steps/callActivity.ts';
+import { callActivity, callOnce } from './steps/callActivity.ts';
 import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
 
 /** How often a database is copied anew by itself after its snapshot was lost; then it fails. */
@@ -70,6 +70,8 @@ function valueOf<Value>(result: ActivityResult<Value>): Value {
 
 function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flow<Outcome> {
   const { ref, database } = input;
+  // The snapshot takes the replicator a moment, in which the target is made ready.
+  if (input.isFresh) yield* askForFirstSnapshot(context, input);
   const target = valueOf(yield* callActivity(context, 'prepareTarget', { ref, database }));
   if (target.resumeAt === 'done') return { end: 'Succeeded' };
   if (target.resumeAt === 'afterCopy') return yield* afterCopy(context, input);
@@ -84,6 +86,16 @@ function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flo
     yield context.df.createTimer(pause);
     generation += 1;
   }
+}
+
+/** A failure here is no failure yet: the snapshot is asked for again when the target is ready. */
+function* askForFirstSnapshot(
+  context: OrchestrationContext,
+  input: DatabaseOrchestration,
+): Flow<void> {
+  const { ref, database } = input;
+  const { instanceId } = context.df;
+  yield* callOnce(context, 'requestSnapshot', { ref, database, generation: 1, instanceId });
 }
 
 type Copied = { next: 'copied'; snapshot: string } | { next: 'again'; message: string };

@@ -73,9 +73,8 @@ function* validate(
   ref: MigrationOrchestration['ref'],
   plan: Plan,
 ): Flow<'go' | { failure?: string }> {
-  const servers = yield* callActivity(context, 'validateServers', { ref });
-  if (!servers.ok)
-    return servers.error.kind === 'canceled' ? {} : { failure: servers.error.message };
+  const begun = yield* callActivity(context, 'validateServers', { ref });
+  if (!begun.ok) return begun.error.kind === 'canceled' ? {} : { failure: begun.error.message };
   const { databases, jobs } = plan;
   for (let first = 0; first < databases.length; first += jobs) {
     const group = databases.slice(first, first + jobs);

@@ -14,9 +14,9 @@ import { SnapshotKeeper } from './snapshotKeeper.ts';
 const SWEEP_EVERY_MS = 3_000;
 
 /** How often the queue is looked at: quickly for a while after a message, because more follow. */
-const QUICK_POLL_MS = 100;
+const QUICK_POLL_MS = 60;
 const SLOW_POLL_MS = 700;
-const QUICK_FOR_MS = 3_000;
+const QUICK_FOR_MS = 2_000;
 
 export interface ReplicatorOptions {
   stores: Stores;

@@ -17,6 +17,8 @@ export interface BatchPlan {
    * workers: they would only share what there is, at the price of sorting through files.
    */
   hasManyIndexes: boolean;
+  /** Memory for one index build (maintenance_work_mem). */
+  indexMemoryMb: number;
   /** Tried where an index expression does not resolve under the empty search_path. */
   defaultSearchPath: string;
 }
@@ -34,12 +36,9 @@ export async function readBatchPlan(
   return plan;
 }
 
-/** Memory for one index build; the builds of a migration run at most `jobs` at once. */
-const MAINTENANCE_WORK_MEM = '256MB';
-
 export function indexBuildOptions(plan: BatchPlan): BuildOptions {
   return {
-    maintenanceWorkMem: MAINTENANCE_WORK_MEM,
+    maintenanceWorkMem: `${plan.indexMemoryMb}MB`,
     defaultSearchPath: plan.defaultSearchPath,
     ...(plan.hasManyIndexes ? { maxParallelMaintenanceWorkers: 0 } : {}),
   };

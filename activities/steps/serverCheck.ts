@@ -36,8 +36,15 @@ export async function checkServers(env: ActivityEnvironment): Promise<ServerChec
   if (reserved.length > 0) {
     return { problem: `Databases of the server cannot be migrated: ${reserved.join(', ')}.` };
   }
-  await using source = await openMaintenance(env.endpoint('source', first), 'pgmove/check');
-  await using target = await openMaintenance(env.endpoint('target', first), 'pgmove/check');
+  const [onSource, onTarget] = await Promise.allSettled([
+    openMaintenance(env.endpoint('source', first), 'pgmove/check'),
+    openMaintenance(env.endpoint('target', first), 'pgmove/check'),
+  ]);
+  await using source = onSource.status === 'fulfilled' ? onSource.value : undefined;
+  await using target = onTarget.status === 'fulfilled' ? onTarget.value : undefined;
+  if (onSource.status === 'rejected') throw onSource.reason;
+  if (onTarget.status === 'rejected') throw onTarget.reason;
+  if (source === undefined || target === undefined) throw new Error('unreachable');
   const versionProblem = await checkVersions(source, target);
   if (versionProblem !== undefined) return { problem: versionProblem };
   const { rows } = await source.query<{ name: string; bytes: string | null }>(

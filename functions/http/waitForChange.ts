@@ -28,5 +28,5 @@ export async function waitForChange(
 
 /** A fiftieth of the migration's time so far: short ones are seen to end soon. */
 function lookInterval(record: MigrationRecord, now: number): number {
-  return Math.min(500, Math.max(50, (now - Date.parse(record.startedOn)) / 50));
+  return Math.min(500, Math.max(80, (now - Date.parse(record.startedOn)) / 50));
 }

@@ -84,7 +84,8 @@ export interface ActivityMap {
   finishValidation: { input: MigrationInput & { goOn: boolean }; output: { failed: boolean } };
   claimDatabase: {
     input: MigrationInput & { owner: string; lane: number; sequence: number };
-    output: { database: string | null };
+    /** `isFresh`: no run has begun with it yet. */
+    output: { database: string; isFresh: boolean } | { database: null };
   };
   completeMigration: { input: MigrationInput & { failure?: string }; output: { state: string } };
 
@@ -142,6 +143,8 @@ export interface DatabaseOrchestration {
   jobs: number;
   /** Compare the content before the snapshot is let go. */
   verify: boolean;
+  /** No run has begun with the database yet: its snapshot can be asked for at once. */
+  isFresh: boolean;
 }
 
 /** Input of databaseLane: takes one database after the other. */
