@@ -1,16 +1,25 @@
+import { isTransient, kindOf } from '../shared/errors/classify.ts';
+import { messageOf } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
-import { readCopies } from '../shared/pg/copy/control.ts';
+import type { CopyItem } from '../shared/pg/copy/batch.ts';
+import { markStep, readCopies } from '../shared/pg/copy/control.ts';
+import { analyze } from '../shared/pg/schema/analyze.ts';
 import { buildIndex, finishTable } from '../shared/pg/schema/indexes.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
+import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { noteNotCarried } from './steps/notCarried.ts';
 
 /** Builds one index of a large table. Idempotent: an index that is there and valid is done. */
 defineActivity('buildIndex', async (input, env) => {
   const plan = await readBatchPlan(env, input);
   const work = plan.indexWork[0]?.indexes[input.index];
   if (work === undefined) return null;
-  await using session = await env.open('target', input.database);
-  await buildIndex(session, work, indexBuildOptions(plan));
+  await noteFailure(env, input.database, plan, async () => {
+    await using session = await env.open('target', input.database);
+    await buildIndex(session, work, indexBuildOptions(plan));
+  });
   return null;
 });
 
@@ -22,7 +31,12 @@ defineActivity('finishTable', async (input, env) => {
   if (item === undefined) return null;
   await using session = await env.open('target', database);
   const work = plan.indexWork[0];
-  if (work) await finishTable(session, work, indexBuildOptions(plan));
+  if (work) {
+    await noteFailure(env, database, plan, () =>
+      finishTable(session, work, indexBuildOptions(plan)),
+    );
+  }
+  await analyzeEarly(env, database, item, input.generation);
   await env.stores.tables.updateMany(ref.id, database, [
     {
       tableId: String(item.oid),
@@ -34,6 +48,41 @@ defineActivity('finishTable', async (input, env) => {
   ]);
   return null;
 });
+
+/** Says in the table's row what failed for good; a failure that time may cure is tried again. */
+async function noteFailure(
+  env: ActivityEnvironment,
+  database: string,
+  { batch }: BatchPlan,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const kind = kindOf(error);
+    const [item] = batch.items;
+    if (item !== undefined && kind !== 'canceled' && !isTransient(kind)) {
+      await env.stores.tables.updateMany(env.record.ref.id, database, [
+        { tableId: String(item.oid), state: 'failed', error: messageOf(error) },
+      ]);
+    }
+    throw error;
+  }
+}
+
+/** Here it runs beside the copy of other tables, and not behind all of them. */
+async function analyzeEarly(
+  env: ActivityEnvironment,
+  database: string,
+  { oid, schema, name: table }: CopyItem,
+  generation: number,
+): Promise<void> {
+  const open = () => env.open('target', database);
+  const notCarried = await analyze(open, { jobs: 1, tables: [{ schema, table }] });
+  await noteNotCarried(env.stores, env.record.ref, database, notCarried);
+  await using session = await open();
+  await markStep(session, `analyzed ${oid}`, generation, JSON.stringify({ schema, table }));
+}
 
 async function sumOfParts(
   session: PgSession,

@@ -20,6 +20,9 @@ export type ServerCheck =
 
 const OLDEST_SOURCE = 90500;
 
+/** pg_dump writes statements that older servers do not understand. */
+const OLDEST_TARGET = 110000;
+
 /** Databases that belong to the server or the service, never to a user. */
 const RESERVED = new Set(['template0', 'template1', 'azure_sys', 'azure_maintenance']);
 
@@ -92,6 +95,9 @@ async function checkVersions(source: PgSession, target: PgSession): Promise<stri
       `The target (PostgreSQL ${versionText(to)}) is older than the source (${versionText(from)}). ` +
       'Migrate to a server of the same or a newer major version.'
     );
+  }
+  if (to < OLDEST_TARGET) {
+    return `The target is PostgreSQL ${versionText(to)}; 11 is the oldest that can be migrated to.`;
   }
   const { folder, majorVersion } = await clientBinaries();
   if (majorVersion < Math.floor(from / 10000)) {

@@ -1,9 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
+import { changeOrTime } from '../../shared/state/changeNotice.ts';
 import type { ApiCall } from './call.ts';
 
 const LONGEST_WAIT_SECONDS = 30;
+
+/** Changes of other processes are seen by looking. */
+const LOOK_EVERY_MS = 500;
 
 /**
  * With the header `Prefer: wait=SECONDS` (RFC 7240) an answer is held back until the migration's state
@@ -20,13 +23,8 @@ export async function waitForChange(
   while (!isEnded(latest.status) && latest.lastModifiedOn === record.lastModifiedOn) {
     const now = Date.now();
     if (now >= deadline) break;
-    await sleep(Math.min(lookInterval(record, now), deadline - now));
+    await changeOrTime(record.ref.id, Math.min(LOOK_EVERY_MS, deadline - now));
     latest = (await call.stores.migrations.get(record.ref)) ?? latest;
   }
   return latest;
-}
-
-/** A fiftieth of the migration's time so far: short ones are seen to end soon. */
-function lookInterval(record: MigrationRecord, now: number): number {
-  return Math.min(500, Math.max(80, (now - Date.parse(record.startedOn)) / 50));
 }

@@ -1,6 +1,7 @@
 import type { MigrationRecord, MigrationRef } from '../contracts/records.ts';
 import { isEnded } from '../contracts/status.ts';
 import { MigrationError } from '../errors/migrationError.ts';
+import { announceChange } from './changeNotice.ts';
 import type { Clients } from './clients.ts';
 import { encodeKey } from './keys.ts';
 import { noticeOutbox } from './outboxNotice.ts';
@@ -76,6 +77,7 @@ export function openMigrationStore(
         if (record.ref.id !== ref.id) throw missing(ref);
         return change(record);
       });
+      announceChange(ref.id);
       if (updated.hasNewEvents) await noticeOutbox(queues, { ref });
       return updated.record;
     },

@@ -231,6 +231,46 @@ describe('what cannot be migrated', () => {
     expect(currentStatus.error).toContain('nowhere');
   });
 
+  it.each([
+    ['small', 100, ''],
+    // Its indexes are units of their own.
+    ['large', 12_000, "repeat('x', 4000)"],
+  ])(
+    'names a %s table whose index cannot be built, and resumes there',
+    async (size, rows, text) => {
+      const database = `index_${size}`;
+      await sourceDatabase(
+        database,
+        `create function public.boom(v int) returns int immutable language plpgsql as $$
+         begin
+           if current_setting('pgmove_test.broken', true) = 'yes' then raise 'boom'; end if;
+           return v;
+         end $$;
+       create table shaky (id int primary key, v text);
+       alter table shaky alter v set storage external;
+       insert into shaky select i, ${text === '' ? "'y'" : text} from generate_series(1, ${rows}) i;
+       create index shaky_boom on shaky (public.boom(id));
+       create table fine (id int primary key);`,
+      );
+      await target.createDatabase(database);
+      await target.run(`alter database ${database} set pgmove_test.broken = 'yes'`);
+      const migration = testMigration({ stack, source, target, databases: [database] });
+      await migration.put();
+      const failed = (await migration.ended()).properties.currentStatus;
+      expect(failed.state).toBe('Failed');
+      expect(failed.error).toContain('shaky');
+      const url = `${migration.url}/databases/${database}/tables?api-version=2025-08-01&state=failed`;
+      const tables = (await (await fetch(url)).json()) as { value: { error: string }[] };
+      expect(tables.value).toHaveLength(1);
+      expect(tables.value[0]?.error).toContain('boom');
+
+      await target.run(`alter database ${database} reset pgmove_test.broken`);
+      expect((await migration.post('resume')).status).toBe(200);
+      expect((await migration.ended()).properties.currentStatus.state).toBe('Succeeded');
+      expect(await differences(source, target, database)).toEqual([]);
+    },
+  );
+
   it('names a table whose rows cannot be copied, copies the others, and resumes with that one', async () => {
     // A check that every row passed when it came in and that fails on the target.
     await sourceDatabase(
