@@ -1,15 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { claimNext, copyEnd } from '../shared/contracts/copyWork.ts';
 import type { Claim, CopyWork } from '../shared/contracts/copyWork.ts';
 import type { MigrationRef } from '../shared/contracts/records.ts';
 import { isDatabaseEnded } from '../shared/contracts/status.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
+import { announceChange, changeOrTime } from '../shared/state/changeNotice.ts';
 import type { Stores } from '../shared/state/stores.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 
 /** An idle lane looks this often for work that the others gave rise to, */
-const LOOK_EVERY_MS = 300;
+const LOOK_EVERY_MS = 500;
 /** and asks again after this long, so that no activity stands for ever. */
 const WAIT_MS = 20_000;
 
@@ -27,7 +27,7 @@ defineActivity(
     for (;;) {
       const claim = await claimOnce(env.stores, input);
       if (claim.next !== 'wait' || Date.now() >= deadline) return claim;
-      await sleep(LOOK_EVERY_MS);
+      await changeOrTime(ref.id, LOOK_EVERY_MS);
       const row = await env.stores.databases.get(ref.id, database);
       if (row === undefined || isDatabaseEnded(row.state)) return { next: 'end' };
     }
@@ -65,6 +65,8 @@ async function claimOnce(stores: Stores, scope: ClaimScope): Promise<Claim> {
     if (isReportDue) next.reportedOn = new Date(now).toISOString();
     return next;
   });
+  // What was settled may be what another lane of this process waits for.
+  if (scope.result !== undefined) announceChange(ref.id);
   if (isReportDue) await reportCounters(stores, work);
   return claim;
 }

@@ -1,6 +1,5 @@
 import { schemaPath } from '../shared/contracts/blobPaths.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
-import type { PgSession } from '../shared/pg/connect.ts';
 import { analyze } from '../shared/pg/schema/analyze.ts';
 import { copyDatabaseProperties } from '../shared/pg/schema/databaseProperties.ts';
 import { copyLargeObjectMetadata } from '../shared/pg/schema/largeObjectMetadata.ts';
@@ -30,7 +29,7 @@ defineActivity('restorePostData', async ({ ref, database, jobs }, env) => {
  * user owns everything, so that it may do everything. Idempotent: each step sets what it sets again.
  */
 defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
-  const { plan, generation } = await readSchemaPlan(env, database);
+  const { plan } = await readSchemaPlan(env, database);
   const note = (items: Parameters<typeof noteNotCarried>[3]) =>
     noteNotCarried(env.stores, ref, database, items);
   const operation = (text: string) => setOperation(env.stores, ref, database, text);
@@ -42,13 +41,7 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
   await note(await refreshMaterializedViews(target, plan, { signal: env.signal }));
   await operation('Analyzing tables');
   const open = () => env.open('target', database);
-  await note(
-    await analyze(open, {
-      jobs,
-      except: await analyzedTables(target, generation),
-      signal: env.signal,
-    }),
-  );
+  await note(await analyze(open, { jobs, signal: env.signal }));
   await operation('Setting owners and privileges');
   await note(await applyOwnership(target, plan));
   await note(await applyPrivileges(target, plan));
@@ -56,18 +49,6 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
   await note(await copyDatabaseProperties(target, env.targetName(database), plan.database));
   return null;
 });
-
-/** Large tables are analyzed as soon as they are complete (tableIndexes.ts). */
-async function analyzedTables(
-  target: PgSession,
-  generation: number,
-): Promise<{ schema: string; table: string }[]> {
-  const { rows } = await target.query<{ detail: string }>(
-    "select detail from pgmove.steps where step like 'analyzed %' and generation = $1",
-    [generation],
-  );
-  return rows.map(({ detail }) => JSON.parse(detail) as { schema: string; table: string });
-}
 
 /** The schema as it was sorted for the generation whose copy is complete. */
 export async function readSchemaPlan(

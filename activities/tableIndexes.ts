@@ -1,15 +1,12 @@
 import { isTransient, kindOf } from '../shared/errors/classify.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
-import type { CopyItem } from '../shared/pg/copy/batch.ts';
-import { markStep, readCopies } from '../shared/pg/copy/control.ts';
-import { analyze } from '../shared/pg/schema/analyze.ts';
+import { readCopies } from '../shared/pg/copy/control.ts';
 import { buildIndex, finishTable } from '../shared/pg/schema/indexes.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
-import { noteNotCarried } from './steps/notCarried.ts';
 
 /** Builds one index of a large table. Idempotent: an index that is there and valid is done. */
 defineActivity('buildIndex', async (input, env) => {
@@ -36,7 +33,6 @@ defineActivity('finishTable', async (input, env) => {
       finishTable(session, work, indexBuildOptions(plan)),
     );
   }
-  await analyzeEarly(env, database, item, input.generation);
   await env.stores.tables.updateMany(ref.id, database, [
     {
       tableId: String(item.oid),
@@ -68,20 +64,6 @@ async function noteFailure(
     }
     throw error;
   }
-}
-
-/** Here it runs beside the copy of other tables, and not behind all of them. */
-async function analyzeEarly(
-  env: ActivityEnvironment,
-  database: string,
-  { oid, schema, name: table }: CopyItem,
-  generation: number,
-): Promise<void> {
-  const open = () => env.open('target', database);
-  const notCarried = await analyze(open, { jobs: 1, tables: [{ schema, table }] });
-  await noteNotCarried(env.stores, env.record.ref, database, notCarried);
-  await using session = await open();
-  await markStep(session, `analyzed ${oid}`, generation, JSON.stringify({ schema, table }));
 }
 
 async function sumOfParts(

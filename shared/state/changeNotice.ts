@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 
 /**
- * Tells whoever waits in this process that a migration's row was written. Only a hint that saves
+ * Tells whoever waits in this process that something of a migration changed: its row, or its work. Only a hint that saves
  * looking: writers in other processes are not heard, so a waiter looks for itself now and then.
  */
 const changes = new EventEmitter();

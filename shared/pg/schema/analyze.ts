@@ -9,8 +9,6 @@ export interface AnalyzeOptions {
   jobs: number;
   /** All user tables when absent. */
   tables?: readonly { schema: string; table: string }[];
-  /** Not these: they were analyzed before. */
-  except?: readonly { schema: string; table: string }[];
   signal?: AbortSignal;
 }
 
@@ -37,7 +35,7 @@ export async function analyze(
   try {
     const first = sessions[0];
     if (first === undefined) return [];
-    const statements = cutStatements(await readTables(first, options), first.serverVersion);
+    const statements = cutStatements(await readTables(first, options.tables), first.serverVersion);
     while (sessions.length < Math.min(Math.max(options.jobs, 1), statements.length)) {
       sessions.push(await open());
     }
@@ -54,7 +52,7 @@ export async function analyze(
  */
 async function readTables(
   session: PgSession,
-  { tables, except = [] }: AnalyzeOptions,
+  tables: AnalyzeOptions['tables'],
 ): Promise<AnalyzedTable[]> {
   const { rows } = await session.query<AnalyzedTable>(
     `select n.nspname as schema, c.relname as table,
@@ -67,10 +65,9 @@ async function readTables(
     // ANALYZE of a partitioned table analyzes its leaves too.
     [tables !== undefined],
   );
-  const keyOf = ({ schema, table }: { schema: string; table: string }) => `${schema}\n${table}`;
-  const wanted = tables && new Set(tables.map(keyOf));
-  const unwanted = new Set(except.map(keyOf));
-  return rows.filter((row) => !unwanted.has(keyOf(row)) && wanted?.has(keyOf(row)) !== false);
+  if (tables === undefined) return rows;
+  const wanted = new Set(tables.map(({ schema, table }) => `${schema}\n${table}`));
+  return rows.filter((row) => wanted.has(`${row.schema}\n${row.table}`));
 }
 
 /** Before 11 a statement takes one table; then many of them go as one simple query. */
