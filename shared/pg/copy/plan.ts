@@ -22,10 +22,7 @@ const MEBIBYTE = 1024 * 1024;
 /** What a table costs before its first row, in bytes that could be copied in that time. */
 const TABLE_COST_BYTES = 64 * 1024;
 
-/** A part that holds less than this is not worth an activity of its own, */
-const LEAST_PART_BYTES = 32 * MEBIBYTE;
-
-/** and a batch of small tables that costs less than this is not either. */
+/** A batch that costs less than this is not worth an activity of its own. */
 const LEAST_BATCH_BYTES = 4 * MEBIBYTE;
 
 /** How much longer than an equal share one table may keep its connection before it is split. */
@@ -109,10 +106,10 @@ function partsOf(
   const isHuge = table.bytes > partBytes;
   const dominates = jobs > 1 && table.bytes > share * TOLERATED_SHARE;
   if (table.bytes < threshold || (!isHuge && !dominates)) return [];
-  // Four parts for each connection that the table can use, while they are worth one: two copies of
-  // the same size may differ by half in time, and the last ones to end then differ less.
+  // Four parts for each connection that the table can use, while they are worth an activity: two
+  // copies of the same size may differ by half in time, and the last ones to end then differ less.
   const wanted = dominates
-    ? Math.min(Math.ceil((4 * table.bytes) / share), Math.ceil(table.bytes / LEAST_PART_BYTES))
+    ? Math.min(Math.ceil((4 * table.bytes) / share), Math.ceil(table.bytes / (threshold / 2)))
     : 1;
   const count = Math.max(wanted, Math.ceil(table.bytes / partBytes));
   const conditions = rangeConditions(table, count, options.serverVersion);
