@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { claimNext, copyEnd } from '../../shared/contracts/copyWork.ts';
+import type { Claim, CopyUnit, CopyWork, UnitResult } from '../../shared/contracts/copyWork.ts';
+
+function newWork(change: Partial<CopyWork> = {}): CopyWork {
+  return {
+    migrationId: 'm',
+    database: 'd',
+    owner: 'o',
+    generation: 1,
+    snapshot: 's',
+    batchCount: 2,
+    nextBatch: 0,
+    followUps: [],
+    lanes: {},
+    partsDone: {},
+    indexesOpen: {},
+    broken: {},
+    counters: {
+      queuedTables: 2,
+      loadingTables: 0,
+      completedTables: 0,
+      erroredTables: 0,
+      rowsCopied: 0,
+      bytesCopied: 0,
+    },
+    failures: [],
+    reportedOn: '2026-01-01T00:00:00.000Z',
+    ...change,
+  };
+}
+
+const batch = { tablesDone: 1, tablesFailed: 0, rows: 10, bytes: 100, indexCount: 0 };
+const done: UnitResult = { ok: true, batch };
+
+function unitOf(claim: Claim): CopyUnit | undefined {
+  return claim.next === 'unit' ? claim.unit : undefined;
+}
+
+describe('the work of a copy', () => {
+  it('gives a lane the same unit for the same claim, and settles it once', () => {
+    const work = newWork();
+    const first = claimNext(work, { lane: 'a', sequence: 1 });
+    expect(claimNext(work, { lane: 'a', sequence: 1 })).toEqual(first);
+    const second = claimNext(work, { lane: 'a', sequence: 2, result: done });
+    expect(claimNext(work, { lane: 'a', sequence: 2, result: done })).toEqual(second);
+    expect(work.counters).toMatchObject({ rowsCopied: 10, completedTables: 1, queuedTables: 1 });
+  });
+
+  it('lets a lane wait while another may give rise to more, and ends both at the end', () => {
+    const work = newWork({ batchCount: 1 });
+    claimNext(work, { lane: 'a', sequence: 1 });
+    expect(claimNext(work, { lane: 'b', sequence: 1 })).toEqual({ next: 'wait' });
+    const withIndexes: UnitResult = { ok: true, batch: { ...batch, indexCount: 2 } };
+    const index = unitOf(claimNext(work, { lane: 'a', sequence: 2, result: withIndexes }));
+    expect(index).toMatchObject({ kind: 'index', index: 0 });
+    expect(unitOf(claimNext(work, { lane: 'b', sequence: 2 }))).toMatchObject({ index: 1 });
+    expect(claimNext(work, { lane: 'a', sequence: 3, result: { ok: true } }).next).toBe('wait');
+    const finish = unitOf(claimNext(work, { lane: 'b', sequence: 3, result: { ok: true } }));
+    expect(finish).toMatchObject({ kind: 'finish' });
+    expect(claimNext(work, { lane: 'b', sequence: 4, result: { ok: true } }).next).toBe('end');
+    expect(claimNext(work, { lane: 'a', sequence: 4 }).next).toBe('end');
+    expect(copyEnd(work)).toEqual({ end: 'copied' });
+  });
+
+  it('opens the indexes of a parted table when its last part is in', () => {
+    const work = newWork();
+    const part = { tableId: '7', partCount: 2 };
+    const result: UnitResult = { ok: true, batch: { ...batch, part, indexCount: 1 } };
+    claimNext(work, { lane: 'a', sequence: 1 });
+    claimNext(work, { lane: 'b', sequence: 1 });
+    expect(claimNext(work, { lane: 'a', sequence: 2, result }).next).toBe('wait');
+    const unit = unitOf(claimNext(work, { lane: 'b', sequence: 2, result }));
+    expect(unit).toMatchObject({ kind: 'index' });
+  });
+
+  it('tries again what time may cure, and keeps what it may not', () => {
+    const work = newWork({ batchCount: 1 });
+    claimNext(work, { lane: 'a', sequence: 1 });
+    const lost: UnitResult = { ok: false, kind: 'connectionFailed', message: 'gone' };
+    const again = unitOf(claimNext(work, { lane: 'a', sequence: 2, result: lost }));
+    expect(again).toEqual({ kind: 'batch', batch: 0, attempt: 1 });
+    const bad: UnitResult = { ok: false, kind: 'internal', message: 'defect' };
+    expect(claimNext(work, { lane: 'a', sequence: 3, result: bad }).next).toBe('end');
+    expect(copyEnd(work)).toEqual({ end: 'failed', message: 'defect' });
+  });
+
+  it('gives out nothing more when the snapshot is lost or a cancel is wanted', () => {
+    for (const kind of ['snapshotLost', 'canceled'] as const) {
+      const work = newWork();
+      claimNext(work, { lane: 'a', sequence: 1 });
+      const result: UnitResult = { ok: false, kind, message: 'over' };
+      expect(claimNext(work, { lane: 'a', sequence: 2, result }).next).toBe('end');
+      expect(claimNext(work, { lane: 'b', sequence: 1 }).next).toBe('end');
+      expect(copyEnd(work).end).toBe(kind);
+    }
+  });
+});
