@@ -53,10 +53,8 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
   } else {
     await buildInline(env, database, plan, done, patches);
   }
-  // A part's numbers are summed where all parts are known: in finishTable.
-  if (batch.kind === 'tables') {
-    await env.stores.tables.updateMany(ref.id, database, [...patches.values()]);
-  } else if (failed.length > 0) {
+  // A part's numbers are summed where all parts are known, in finishTable; a failure is told at once.
+  if (batch.kind === 'tables' || failed.length > 0) {
     await env.stores.tables.updateMany(ref.id, database, [...patches.values()]);
   }
   const failedCount = [...patches.values()].filter(({ state }) => state === 'failed').length;

@@ -7,12 +7,11 @@ import type {
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { WaitingGate } from '../shared/contracts/status.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
-import { targetDatabaseState } from '../shared/pg/schema/database.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { checkServers } from './steps/serverCheck.ts';
 import type { SourceDatabase } from './steps/serverCheck.ts';
-import { isOurs } from './steps/targetDatabase.ts';
+import { lookAtTarget } from './steps/targetDatabase.ts';
 
 /**
  * Looks at both servers and at what the row wants, and says which gate holds the migration, if any.
@@ -157,10 +156,8 @@ async function occupiedTargets(
   for (const { name } of databases) {
     const row = await env.stores.databases.get(env.record.ref.id, name);
     if (row?.state === 'Succeeded' || row?.targetComplete === true) continue;
-    const state = await targetDatabaseState(env.endpoint('target', name), {
-      applicationName: 'pgmove/gates',
-    });
-    if (state.state === 'hasObjects' && !(await isOurs(env, name))) return true;
+    const { state, isOurs } = await lookAtTarget(env, name);
+    if (state.state === 'hasObjects' && !isOurs) return true;
   }
   return false;
 }

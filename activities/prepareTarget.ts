@@ -3,10 +3,10 @@ import type { DatabaseRecord } from '../shared/contracts/records.ts';
 import { transitionDatabase } from '../shared/contracts/transitions.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { createControlSchema, isStepDone } from '../shared/pg/copy/control.ts';
-import { targetDatabaseState } from '../shared/pg/schema/database.ts';
+import type { TargetDatabaseState } from '../shared/pg/schema/database.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
-import { isOurs, recreateDatabase } from './steps/targetDatabase.ts';
+import { lookAtTarget, recreateDatabase } from './steps/targetDatabase.ts';
 
 /**
  * Makes the target database ready to be filled: created, or emptied where that was confirmed, and
@@ -26,11 +26,12 @@ defineActivity('prepareTarget', async ({ ref, database }, env) => {
       endedOn: undefined,
     }),
   );
-  if (await isOurs(env, database)) {
+  const { state, isOurs } = await lookAtTarget(env, database);
+  if (isOurs) {
     if (await isCopyComplete(env, row)) return done('afterCopy', row);
     return { resumeAt: 'copy', generation: await nextGeneration(env, row) };
   }
-  await makeDatabase(env, row);
+  await makeDatabase(env, row, state);
   await using target = await env.open('target', database);
   await createControlSchema(target, { migrationId: ref.id, database });
   return { resumeAt: 'copy', generation: await nextGeneration(env, row) };
@@ -58,11 +59,13 @@ async function isCopyComplete(env: ActivityEnvironment, row: DatabaseRecord): Pr
   return await isStepDone(session, 'copyComplete', row.generation);
 }
 
-async function makeDatabase(env: ActivityEnvironment, row: DatabaseRecord): Promise<void> {
+async function makeDatabase(
+  env: ActivityEnvironment,
+  row: DatabaseRecord,
+  state: TargetDatabaseState,
+): Promise<void> {
   const { database } = row;
   const name = env.targetName(database);
-  const endpoint = env.endpoint('target', database);
-  const state = await targetDatabaseState(endpoint, { applicationName: 'pgmove/prepare' });
   if (state.state === 'empty') return;
   if (state.state === 'hasObjects' && !env.record.wanted.overwriteDbsInTarget) {
     throw new MigrationError(

@@ -4,7 +4,7 @@ import { dropControlSchema } from '../shared/pg/copy/control.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { releaseSnapshot } from './steps/releaseSnapshot.ts';
-import { isOurs } from './steps/targetDatabase.ts';
+import { lookAtTarget } from './steps/targetDatabase.ts';
 
 /** Removes everything that an ended migration left, its row last. Idempotent. */
 defineActivity(
@@ -30,7 +30,8 @@ defineActivity(
 /** A target that is gone or cannot be reached any more keeps nobody from forgetting the migration. */
 async function dropTraces(env: ActivityEnvironment, database: string): Promise<void> {
   try {
-    if (!(await isOurs(env, database))) return;
+    const { isOurs } = await lookAtTarget(env, database);
+    if (!isOurs) return;
     await using target = await env.open('target', database);
     await dropControlSchema(target);
   } catch (error) {

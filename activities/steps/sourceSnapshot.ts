@@ -1,5 +1,5 @@
-import { MigrationError } from '../../shared/errors/migrationError.ts';
-import { codeOf, messageOf } from '../../shared/errors/migrationError.ts';
+import pg from 'pg';
+import { codeOf, messageOf, MigrationError } from '../../shared/errors/migrationError.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
 
@@ -17,7 +17,7 @@ export async function openUnderSnapshot(
   const session = await env.open('source', database);
   try {
     await session.query('begin isolation level repeatable read, read only');
-    await session.query(`set transaction snapshot '${snapshot.replaceAll("'", "''")}'`);
+    await session.query(`set transaction snapshot ${pg.escapeLiteral(snapshot)}`);
     return session;
   } catch (error) {
     await session.close();

@@ -5,17 +5,27 @@ import {
   readDatabaseFacts,
   targetDatabaseState,
 } from '../../shared/pg/schema/database.ts';
+import type { TargetDatabaseState } from '../../shared/pg/schema/database.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
 import { openMaintenance } from './maintenanceSession.ts';
 
-/** Whether the target database carries this migration's mark. */
-export async function isOurs(env: ActivityEnvironment, database: string): Promise<boolean> {
+export interface TargetLook {
+  state: TargetDatabaseState;
+  /** Whether the database carries this migration's mark. */
+  isOurs: boolean;
+}
+
+/** What stands in the target database now. Reads only. */
+export async function lookAtTarget(
+  env: ActivityEnvironment,
+  database: string,
+): Promise<TargetLook> {
   const endpoint = env.endpoint('target', database);
   const state = await targetDatabaseState(endpoint, { applicationName: 'pgmove/prepare' });
-  if (state.state === 'absent' || !state.hasControlSchema) return false;
+  if (state.state === 'absent' || !state.hasControlSchema) return { state, isOurs: false };
   await using session = await env.open('target', database);
   const marker = await readControl(session);
-  return marker?.migrationId === env.record.ref.id;
+  return { state, isOurs: marker?.migrationId === env.record.ref.id };
 }
 
 /** Creates the target database as the source's is; an existing one is dropped first if asked. */

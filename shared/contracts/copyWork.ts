@@ -1,3 +1,4 @@
+import { isTransient } from '../errors/classify.ts';
 import type { MigrationErrorKind } from '../errors/migrationError.ts';
 import type { BatchOutcome, CopyCounters } from './activities.ts';
 
@@ -69,13 +70,11 @@ export type Claim =
 /** Waits before the attempts after the first, in milliseconds. */
 const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 30_000];
 
-const TRANSIENT: ReadonlySet<MigrationErrorKind> = new Set(['connectionFailed', 'lockTimeout']);
-
 const MOST_FAILURE_SENTENCES = 20;
 
 /** The wait before the attempt after this one, or undefined when there is none. */
 export function retryDelayMs(kind: MigrationErrorKind, attempt: number): number | undefined {
-  return TRANSIENT.has(kind) ? RETRY_DELAYS_MS[attempt] : undefined;
+  return isTransient(kind) ? RETRY_DELAYS_MS[attempt] : undefined;
 }
 
 /** How long an attempt waits before it starts. */
