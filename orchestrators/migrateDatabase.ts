@@ -165,9 +165,12 @@ function* awaitSnapshot(
     const observed = valueOf(yield* callActivity(context, 'readReplication', scope));
     if ('generation' in observed && observed.generation === generation) {
       if (observed.phase === 'snapshotHeld') return { snapshot: observed.snapshot };
-      const reason = `${database}: ${observed.reason}`;
-      if (observed.phase === 'snapshotLost' || observed.isTransient) return { lost: reason };
-      throw new Leave({ end: 'Failed', message: reason });
+      if (observed.phase === 'snapshotLost') return { lost: `${database}: ${observed.reason}` };
+      if (observed.phase === 'failed') {
+        const reason = `${database}: ${observed.reason}`;
+        if (observed.isTransient) return { lost: reason };
+        throw new Leave({ end: 'Failed', message: reason });
+      }
     }
     const until = secondsFromNow(context, SNAPSHOT_POLL_SECONDS);
     const cause = yield* eventOrTime(context, event, until);

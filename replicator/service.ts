@@ -67,6 +67,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       if (observed.phase !== 'released') await observe(record, { phase: 'released' });
       return;
     }
+    if (desired.phase === 'stream') return;
     if (keeper.holds(record, desired.generation)) {
       if (desired.until === undefined || Date.parse(desired.until) > Date.now()) return;
       await keeper.release(record);

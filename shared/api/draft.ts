@@ -35,6 +35,8 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
     jobs: p.jobs ?? defaults.jobs,
     verify: p.verify ?? 'none',
     migrateRoles: p.migrateRoles === 'True',
+    fenceSource: false,
+    setReplicaIdentityFull: false,
     migrationInstanceResourceId: p.migrationInstanceResourceId,
   };
   refuseCutoverOffline(spec.mode, p);

@@ -42,6 +42,10 @@ export interface MigrationSpec {
   jobs: number;
   verify: VerifyMode;
   migrateRoles: boolean;
+  /** Online: at cutover the source is closed to everybody but this migration. */
+  fenceSource: boolean;
+  /** Online: tables without a usable replica identity get FULL for the time of the migration. */
+  setReplicaIdentityFull: boolean;
   /** A runtime (worker group) that carries this migration. */
   migrationInstanceResourceId?: string;
 }
@@ -137,6 +141,40 @@ export interface VerificationResult {
   differences: { table: string; detail: string }[];
 }
 
+/** Something of the source that the migration changed, with what was there before, to put it back. */
+export type SourceChange =
+  | {
+      kind: 'replicaIdentity';
+      schema: string;
+      table: string;
+      /** pg_class.relreplident: default, nothing, index, full. */
+      before: 'd' | 'n' | 'i' | 'f';
+      /** Name of the index, for `i`. */
+      index?: string;
+    }
+  | {
+      kind: 'fence';
+      /** pg_database.datacl as text; null: the default privileges. */
+      acl: string | null;
+      /** The database's own default_transaction_read_only; null: not set. */
+      readOnly: string | null;
+      on: string;
+    };
+
+/** How the cutover of a database went. */
+export interface CutoverRecord {
+  /** ISO 8601. */
+  requestedOn: string;
+  /** Position of the source that is drained to. */
+  lsn?: string;
+  fenced: boolean;
+  endedOn?: string;
+  /** From the request to the moment when the target was complete. */
+  durationMs?: number;
+  /** Why an attempt failed; the database went back to replicating. */
+  failure?: string;
+}
+
 /** A row of Databases. */
 export interface DatabaseRecord {
   migrationId: string;
@@ -167,6 +205,9 @@ export interface DatabaseRecord {
   targetComplete?: boolean;
   notCarried: NotCarried[];
   verification?: VerificationResult;
+  /** Written before the source is changed; emptied when it is as it was. */
+  sourceChanges?: SourceChange[];
+  cutover?: CutoverRecord;
   startedOn?: string;
   endedOn?: string;
 }
@@ -211,8 +252,11 @@ export interface ReplicationRecord {
         exclude: string[];
         until?: string;
       }
-    // Let go of everything.
-    | { phase: 'released' };
+    // Online: create the slot of this generation, or go on with it, and keep the target up to date.
+    // `drainTo`: apply everything up to this LSN, then stop applying and say so (cutover).
+    | { phase: 'stream'; generation: number; slot: string; drainTo?: string }
+    // Let go of everything; a slot of ours is dropped.
+    | { phase: 'released'; slot?: string };
   observed:
     | { phase: 'none' }
     | { phase: 'snapshotHeld'; generation: number; snapshot: string; since: string }
@@ -220,10 +264,62 @@ export interface ReplicationRecord {
     | { phase: 'snapshotLost'; generation: number; reason: string }
     // It could not be taken (rights, locks, connection); `isTransient`: a later attempt may succeed.
     | { phase: 'failed'; generation: number; reason: string; isTransient: boolean }
+    // The slot is there and its stream is consumed.
+    | { phase: 'streaming'; generation: number; stage: StreamStage; since: string }
+    // The stream stopped and needs somebody to act; the slot is kept unless `isSlotLost`.
+    | { phase: 'streamFailed'; generation: number; reason: string; isSlotLost: boolean }
     | { phase: 'released' };
+  /** Counters and positions of the stream, written at most once a second. */
+  stream?: StreamStatus;
   /** Who waits: the instance that gets the external event `replication` on a change. */
   waitingInstanceId: string;
   lease?: { owner: string; until: string };
+}
+
+/** How far a stream has come. */
+export type StreamStage =
+  // Tables are pending or being copied.
+  | 'copying'
+  // All tables are ready: the target is a consistent prefix of the source.
+  | 'consistent'
+  // Consistent, and as good as nothing is waiting.
+  | 'caughtUp'
+  // Applied to exactly the LSN of the cutover; nothing more is applied.
+  | 'drained';
+
+/** What a stream has done and where it is. LSNs as PostgreSQL writes them. */
+export interface StreamStatus {
+  slot: string;
+  consistentPoint: string;
+  receivedLsn: string;
+  appliedLsn: string;
+  /** Age of the newest source position that is applied, in seconds. */
+  latencySeconds: number;
+  /** WAL between the source's end and what is applied. */
+  lagBytes: number;
+  /** WAL that the slot keeps on the source. */
+  retainedBytes: number;
+  /** pg_replication_slots.wal_status and safe_wal_size; absent before 13. */
+  walStatus?: string;
+  safeWalSize?: number;
+  transactions: number;
+  /** Row changes received and applied, all kinds; changes that a copy already holds are not applied. */
+  incomingChanges: number;
+  appliedChanges: number;
+  inserts: number;
+  updates: number;
+  deletes: number;
+  truncates: number;
+  /** Tables by their state for the stream. */
+  tablesPending: number;
+  tablesCopying: number;
+  tablesReady: number;
+  /** Tables of the source that are not in the plan and whose changes were dropped. */
+  unplannedTables: string[];
+  /** Things to look at, as sentences: a slot near its limit, a lag that only grows. */
+  warnings: string[];
+  /** ISO 8601. */
+  updatedOn: string;
 }
 
 /** A state change, first in a row's outbox, then a row of Events. */

@@ -25,6 +25,12 @@ export type MigrationErrorKind =
   | 'schemaFailed'
   // Rows could not be copied or do not agree.
   | 'dataFailed'
+  // A change of the source does not fit the target's rows: somebody else wrote there, or a defect.
+  | 'diverged'
+  // The source's schema changed while it was replicated.
+  | 'schemaChanged'
+  // The replication slot is gone, or was made anew by somebody: changes are missing.
+  | 'slotLost'
   // A lock was not granted in time: try again.
   | 'lockTimeout'
   // The server ran out of disk, memory or connections: the operator has to act.

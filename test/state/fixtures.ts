@@ -49,6 +49,8 @@ export function sampleMigration(change: Partial<MigrationRecord> = {}): Migratio
       jobs: 4,
       verify: 'none',
       migrateRoles: false,
+      fenceSource: false,
+      setReplicaIdentityFull: false,
     },
     specHash: 'h',
     wanted: {
