@@ -13,6 +13,12 @@ export interface MigrationProperties {
   migrationMode?: string;
   dbsToMigrate?: string[];
   targetDbNames?: Record<string, string>;
+  startedOn?: string;
+  endedOn?: string;
+  /** What was asked for and not yet begun: `True` or `False`. */
+  triggerCutover?: string;
+  dbsToTriggerCutoverOn?: string[];
+  cancel?: string;
   currentStatus: {
     state: string;
     error?: string;
@@ -48,6 +54,36 @@ export interface DatabaseDetails {
     tableCount: number;
     differences: { table: string; detail: string }[];
   };
+  /** Of an online migration, once its changes are read. */
+  stream?: StreamDetails;
+  cutover?: CutoverDetails;
+}
+
+/** How far the replication of a database has come. */
+export interface StreamDetails {
+  /** Seconds that the target is behind. */
+  latencySeconds?: number;
+  /** WAL of the source that is not applied yet. */
+  lagBytes?: number;
+  /** WAL that the slot keeps on the source. */
+  retainedBytes?: number;
+  appliedLsn?: string;
+  transactions?: number;
+  incomingChanges?: number;
+  appliedChanges?: number;
+  unplannedTables?: string[];
+  warnings?: string[];
+}
+
+/** The cutover of a database: the last one that was asked for. */
+export interface CutoverDetails {
+  requestedOn?: string;
+  lsn?: string;
+  fenced?: boolean;
+  endedOn?: string;
+  durationMs?: number;
+  /** Why it failed; the database went back to replicating. */
+  failure?: string;
 }
 
 export interface ValidationSummary {

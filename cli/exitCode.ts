@@ -6,6 +6,8 @@ export const EXIT = {
   usage: 2,
   validationFailed: 3,
   canceled: 4,
+  /** `migration watch`: the migration waits for its operator. */
+  waiting: 5,
   /** Ctrl-C for the second time, as shells count a death by SIGINT. */
   killed: 130,
 } as const;

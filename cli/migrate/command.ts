@@ -11,6 +11,12 @@ export interface MigrateOptions {
   exclude?: string[];
   overwrite?: boolean;
   verify: 'none' | 'counts' | 'hash';
+  online?: boolean;
+  /** Of an online migration only; absent is `auto`. */
+  cutover?: 'auto' | 'manual';
+  fenceSource?: boolean;
+  replicaIdentityFull?: boolean;
+  setupReplication?: boolean;
   jobs?: number;
   name?: string;
   json?: boolean;
@@ -54,6 +60,24 @@ export function registerMigrate(program: Command): void {
       new Option('--verify <how>', 'compare the tables of both sides after the copy')
         .choices(['none', 'counts', 'hash'])
         .default('none'),
+    )
+    .option('--online', 'keep the target up to date by logical replication until the cutover')
+    .addOption(
+      new Option(
+        '--cutover <how>',
+        'with --online: by itself when every database has caught up (auto, the default), or when ' +
+          'pgmove migration update --cutover asks for it',
+      ).choices(['auto', 'manual']),
+    )
+    .option('--fence-source', 'with --online: close the source to everybody else at the cutover')
+    .option(
+      '--replica-identity-full',
+      'with --online: let tables without a usable key take part, with REPLICA IDENTITY FULL on the ' +
+        'source until the end',
+    )
+    .option(
+      '--setup-replication',
+      'with --online: set on the source what logical replication needs, as far as rights allow',
     )
     .option(
       '--jobs <number>',

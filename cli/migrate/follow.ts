@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MigrationApi, MigrationResource, TableProgress } from '../apiClient.ts';
-import { CommandError, EXIT } from '../exitCode.ts';
+import { CommandError } from '../exitCode.ts';
+import type { GateKeeper } from './gates.ts';
 import { createProgressReader } from './progress.ts';
 import type { ProgressView } from './progressView.ts';
 import { hasEnded } from './summary.ts';
@@ -12,6 +13,8 @@ export interface FollowOptions {
   startedMs: number;
   /** Whether the view shows single tables; they cost a request each time. */
   showsTables: boolean;
+  /** Asked each time the migration is found waiting for its operator. */
+  gateKeeper: GateKeeper;
   /** Aborted by the first Ctrl-C: the migration is then asked to cancel. */
   cancel: AbortSignal;
 }
@@ -22,9 +25,10 @@ export function pollDelay(elapsedMs: number): number {
 }
 
 /**
- * Reads the migration again and again until it has ended.
+ * Reads the migration again and again until it has ended, or waits and the gate keeper stops there.
  *
- * @throws CommandError when the migration waits for something that this command cannot give.
+ * @throws CommandError when the migration waits for something that the gate keeper refuses; it was
+ * canceled then.
  */
 export async function followMigration(options: FollowOptions): Promise<MigrationResource> {
   const reader = createProgressReader(options.startedMs);
@@ -43,11 +47,16 @@ export async function followMigration(options: FollowOptions): Promise<Migration
       if (refusal !== undefined) throw refusal;
       return resource;
     }
-    // The check before the start has ruled the gates out; one can still close in between.
     if (resource.properties.currentStatus.state === 'WaitingForUserAction' && !isCanceling) {
-      refusal = gateError(resource);
-      isCanceling = true;
-      await options.api.update(options.name, { cancel: 'True' });
+      const answer = options.gateKeeper(resource);
+      if (answer.note !== undefined) options.view.note(answer.note);
+      if (answer.kind === 'stop') return resource;
+      if (answer.kind === 'update') await update(options, answer.properties);
+      if (answer.kind === 'refuse') {
+        refusal = answer.error;
+        isCanceling = true;
+        await options.api.update(options.name, { cancel: 'True' });
+      }
     }
     // A service that holds its answers back has waited already; another one is not to be flooded.
     if (Date.now() - askedMs >= 500) continue;
@@ -58,25 +67,15 @@ export async function followMigration(options: FollowOptions): Promise<Migration
 
 async function cancel(options: FollowOptions): Promise<void> {
   options.view.note('Canceling. Ctrl-C again stops at once and leaves everything as it is.');
-  await options.api.update(options.name, { cancel: 'True' }).catch((error: unknown) => {
-    // It may have ended in the meantime; the next answer says so.
+  await update(options, { cancel: 'True' });
+}
+
+/** A refusal is told and no more: the migration may have gone on in the meantime. */
+async function update(options: FollowOptions, properties: object): Promise<void> {
+  await options.api.update(options.name, properties).catch((error: unknown) => {
     if (!(error instanceof CommandError)) throw error;
     options.view.note(error.message);
   });
-}
-
-function gateError(resource: MigrationResource): CommandError {
-  const gate = resource.properties.currentStatus.currentSubStateDetails?.currentSubState;
-  if (gate === 'WaitingForTargetDBOverwriteConfirmation') {
-    return new CommandError(
-      EXIT.usage,
-      'A target database holds objects. Nothing was changed; --overwrite drops and makes it again.',
-    );
-  }
-  return new CommandError(
-    EXIT.failed,
-    `The migration waited for an answer (${gate ?? 'unknown'}) that this command does not give, and was canceled.`,
-  );
 }
 
 async function tablesAtWork(

@@ -5,9 +5,11 @@ import type { LocalStack } from '../stack/localStack.ts';
 import { findRunningStack, stackFolder } from '../stack/stackFile.ts';
 import type { MigrateOptions } from './command.ts';
 import { followMigration } from './follow.ts';
+import { createGateKeeper } from './gates.ts';
+import type { GateKeeper } from './gates.ts';
 import { planMigrate } from './plan.ts';
 import { checkBeforeStart } from './precheck.ts';
-import { createLiveView, createPlainView } from './progressView.ts';
+import { viewFor } from './progressView.ts';
 import { migrationBody, migrationNameFor, serverNameOf } from './requestBody.ts';
 import { exitCodeOf, renderSummary } from './summary.ts';
 
@@ -28,13 +30,20 @@ export async function runMigrate(options: MigrateOptions): Promise<number> {
     process.exit(EXIT.killed);
   });
   try {
+    const server = serverNameOf(plan.target);
     const api = createApiClient(service.location, {
       subscriptionId: LOCAL_SUBSCRIPTION,
       resourceGroup: LOCAL_RESOURCE_GROUP,
-      server: serverNameOf(plan.target),
+      server,
+    });
+    const gateKeeper = createGateKeeper({
+      cutover: options.cutover ?? 'auto',
+      cutoverCommand:
+        `pgmove migration update --url ${service.location.url} --server-name ${server} ` +
+        `--name ${name} --cutover`,
     });
     const resource = await Promise.race([
-      runToEnd(api, name, body, startedMs, interrupts.signal),
+      runToEnd(api, name, body, startedMs, gateKeeper, interrupts.signal),
       stackBroken(service.stack),
     ]);
     report(options, resource, startedMs);
@@ -55,17 +64,21 @@ async function runToEnd(
   name: string,
   body: object,
   startedMs: number,
+  gateKeeper: GateKeeper,
   cancel: AbortSignal,
 ): Promise<MigrationResource> {
-  // Progress goes to stderr, so that stdout holds the result and nothing else.
-  const screen = process.stderr;
-  const isLive = screen.isTTY && process.env['TERM'] !== 'dumb';
-  const view = isLive
-    ? createLiveView(screen, screen.hasColors())
-    : createPlainView((line) => screen.write(`${line}\n`));
+  const { view, isLive } = viewFor(process.stderr);
   try {
     await api.create(name, body);
-    return await followMigration({ api, name, view, startedMs, showsTables: isLive, cancel });
+    return await followMigration({
+      api,
+      name,
+      view,
+      startedMs,
+      showsTables: isLive,
+      gateKeeper,
+      cancel,
+    });
   } finally {
     view.end();
   }

@@ -29,6 +29,7 @@ export async function planMigrate(
   if (options.allDatabases && databases.length > 0) {
     throw usageError('Give either --database or --all-databases, not both.');
   }
+  refuseOnlineOptionsOffline(options);
   const [source, target] = await Promise.all([
     readUri('--source', options.source, environment),
     // A database that PGDATABASE names is the source's; it must not rename anything.
@@ -45,6 +46,18 @@ export async function planMigrate(
         ? databases
         : [source.database],
   };
+}
+
+/** Whoever asks for a fence or a cutover and gets a plain copy would take it for something else. */
+function refuseOnlineOptionsOffline(options: MigrateOptions): void {
+  if (options.online) return;
+  const given = [
+    ['--cutover', options.cutover],
+    ['--fence-source', options.fenceSource],
+    ['--replica-identity-full', options.replicaIdentityFull],
+    ['--setup-replication', options.setupReplication],
+  ].find(([, value]) => value !== undefined);
+  if (given !== undefined) throw usageError(`${String(given[0])} goes with --online only.`);
 }
 
 /** A single database takes the name in `--target`; several keep their own. */

@@ -1,6 +1,8 @@
 import type { DatabaseDetails, MigrationResource, TableProgress } from '../apiClient.ts';
 import { createRate } from './rate.ts';
 import type { Rate } from './rate.ts';
+import { readReplication } from './replicationLine.ts';
+import type { ReplicationProgress } from './replicationLine.ts';
 
 /** What is shown of a database at one moment. */
 export interface DatabaseProgress {
@@ -22,6 +24,14 @@ export interface DatabaseProgress {
   timeLeftMs: number | undefined;
   /** Tables that are being worked on. */
   tables: TableProgress[];
+  /** Of an online migration whose changes are read. */
+  replication: ReplicationProgress | undefined;
+}
+
+interface DatabaseRates {
+  rows: Rate;
+  bytes: Rate;
+  applied: Rate;
 }
 
 export interface MigrationProgress {
@@ -42,7 +52,7 @@ export interface ProgressReader {
 
 /** Makes rates and remaining times out of the counters of successive answers. */
 export function createProgressReader(startedMs: number): ProgressReader {
-  const rates = new Map<string, { rows: Rate; bytes: Rate }>();
+  const rates = new Map<string, DatabaseRates>();
   return {
     read: (resource, tables, nowMs) => {
       const { properties } = resource;
@@ -58,7 +68,10 @@ export function createProgressReader(startedMs: number): ProgressReader {
           const detail = details[database] ?? {};
           let rate = rates.get(database);
           if (rate === undefined)
-            rates.set(database, (rate = { rows: createRate(), bytes: createRate() }));
+            rates.set(
+              database,
+              (rate = { rows: createRate(), bytes: createRate(), applied: createRate() }),
+            );
           rate.rows.add(nowMs, detail.rowsCopied ?? 0);
           rate.bytes.add(nowMs, detail.bytesCopied ?? 0);
           return {
@@ -69,6 +82,7 @@ export function createProgressReader(startedMs: number): ProgressReader {
               rate,
             ),
             tables: tables.get(database) ?? [],
+            replication: readReplication(detail, rate.applied, nowMs),
           };
         }),
       };
@@ -80,8 +94,8 @@ function readDatabase(
   database: string,
   target: string,
   detail: DatabaseDetails,
-  rate: { rows: Rate; bytes: Rate },
-): Omit<DatabaseProgress, 'tables'> {
+  rate: DatabaseRates,
+): Omit<DatabaseProgress, 'tables' | 'replication'> {
   const tablesDone = detail.fullLoadCompletedTables ?? 0;
   const tablesFailed = detail.fullLoadErroredTables ?? 0;
   const tablesTotal =

@@ -5,6 +5,7 @@ import type { Screen } from '../terminal/liveArea.ts';
 import { formatBytes, formatCount, formatDuration } from '../terminal/units.ts';
 import { displayWidth, fit, printable } from '../terminal/width.ts';
 import type { DatabaseProgress, MigrationProgress } from './progress.ts';
+import { replicationParts } from './replicationLine.ts';
 
 /** Shows how a migration goes: a drawing on a terminal, lines anywhere else. */
 export interface ProgressView {
@@ -30,10 +31,12 @@ export function progressLines(progress: MigrationProgress, options: LineOptions)
   const lines = [
     `${bold(progress.name)}  ${describeState(progress)}  ${dim(formatDuration(progress.elapsedMs))}`,
   ];
+  const yellow = (text: string): string =>
+    options.isColored ? styleText('yellow', text, { validateStream: false }) : text;
   // Those that are worked on come first: they must be seen when not all fit.
-  const isOver = (database: DatabaseProgress): number =>
-    database.state === 'InProgress' && database.operation !== '' ? 0 : 1;
-  const databases = [...progress.databases].sort((a, b) => isOver(a) - isOver(b));
+  const rank = (database: DatabaseProgress): number =>
+    isEnded(database) || database.operation === '' ? 1 : 0;
+  const databases = [...progress.databases].sort((a, b) => rank(a) - rank(b));
   const width = Math.min(
     30,
     Math.max(8, ...databases.map(({ database }) => displayWidth(printable(database)))),
@@ -46,6 +49,8 @@ export function progressLines(progress: MigrationProgress, options: LineOptions)
       lines.push(dim(`    ${tableLine(table)}`));
     const hidden = database.tables.length - SHOWN_TABLES;
     if (hidden > 0) lines.push(dim(`    … and ${hidden} more tables`));
+    for (const warning of database.replication?.warnings ?? [])
+      lines.push(yellow(`    ${printable(warning)}`));
   }
   if (databases.length > SHOWN_DATABASES) {
     lines.push(dim(`  … and ${databases.length - SHOWN_DATABASES} more databases`));
@@ -60,7 +65,18 @@ function describeState(progress: MigrationProgress): string {
 }
 
 function databaseLine(database: DatabaseProgress): string {
-  if (database.tablesTotal === 0) return `${database.state}  ${database.operation}`.trimEnd();
+  const { replication, operation, state } = database;
+  const isCopying = database.tablesDone + database.tablesFailed < database.tablesTotal;
+  if (database.tablesTotal === 0) return `${state}  ${operation}`.trimEnd();
+  if (replication !== undefined && !isCopying && !isEnded(database)) {
+    return [
+      ...(state === 'InProgress' ? [] : [state]),
+      `${formatCount(database.tablesTotal)} tables`,
+      ...(database.tablesFailed > 0 ? [`${formatCount(database.tablesFailed)} failed`] : []),
+      ...replicationParts(replication),
+      ...(operation === '' ? [] : [operation]),
+    ].join('  ');
+  }
   const parts = [
     ...(database.bytesTotal > 0 ? [bar(shareOf(database))] : []),
     `${formatCount(database.tablesDone)}/${formatCount(database.tablesTotal)} tables`,
@@ -68,8 +84,7 @@ function databaseLine(database: DatabaseProgress): string {
     `${formatCount(database.rows)} rows`,
     formatBytes(database.bytes),
   ];
-  if (database.state !== 'InProgress') return [database.state, ...parts].join('  ');
-  const isCopying = database.tablesDone + database.tablesFailed < database.tablesTotal;
+  if (state !== 'InProgress') return [state, ...parts].join('  ');
   if (isCopying && database.bytesPerSecond > 0) {
     parts.push(
       `${formatCount(database.rowsPerSecond)} rows/s`,
@@ -78,8 +93,13 @@ function databaseLine(database: DatabaseProgress): string {
   }
   if (isCopying && database.timeLeftMs !== undefined)
     parts.push(`${formatDuration(database.timeLeftMs)} left`);
-  if (database.operation !== '') parts.push(database.operation);
+  if (replication?.lagBytes !== undefined) parts.push(`lag ${formatBytes(replication.lagBytes)}`);
+  if (operation !== '') parts.push(operation);
   return parts.join('  ');
+}
+
+function isEnded({ state }: DatabaseProgress): boolean {
+  return state === 'Succeeded' || state === 'Failed' || state === 'Canceled';
 }
 
 function shareOf(database: DatabaseProgress): number {
@@ -104,6 +124,15 @@ function tableLine(table: TableProgress): string {
 
 function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
+}
+
+/** A drawing where the stream is a terminal that can be drawn on, lines elsewhere. */
+export function viewFor(screen: NodeJS.WriteStream): { view: ProgressView; isLive: boolean } {
+  const isLive = screen.isTTY && process.env['TERM'] !== 'dumb';
+  const view = isLive
+    ? createLiveView(screen, screen.hasColors())
+    : createPlainView((line) => screen.write(`${line}\n`));
+  return { view, isLive };
 }
 
 /** The drawing is made again this often, between answers too: the clock must not stand still. */
@@ -135,10 +164,13 @@ export function createLiveView(screen: Screen, isColored: boolean): ProgressView
 
 /** A line when something changed, and every few seconds while rows flow. */
 const LINE_EVERY_MS = 5_000;
+/** A wait for the operator may last for days. */
+const WAITING_LINE_EVERY_MS = 60_000;
 
 export function createPlainView(write: (line: string) => void): ProgressView {
   let lastState = '';
   const shown = new Map<string, { key: string; atMs: number }>();
+  const warned = new Set<string>();
   return {
     update: (progress) => {
       const time = `[${formatDuration(progress.elapsedMs)}]`;
@@ -148,10 +180,16 @@ export function createPlainView(write: (line: string) => void): ProgressView {
       for (const database of progress.databases) {
         const key = `${database.state} ${database.operation} ${database.tablesFailed}`;
         const last = shown.get(database.database);
+        const everyMs = progress.state === 'InProgress' ? LINE_EVERY_MS : WAITING_LINE_EVERY_MS;
         const isDue =
           last === undefined ||
           last.key !== key ||
-          (database.state === 'InProgress' && progress.elapsedMs - last.atMs >= LINE_EVERY_MS);
+          (!isEnded(database) && progress.elapsedMs - last.atMs >= everyMs);
+        for (const warning of database.replication?.warnings ?? []) {
+          const text = `${printable(database.database)}: ${printable(warning)}`;
+          if (!warned.has(text)) write(`${time} ${text}`);
+          warned.add(text);
+        }
         if (!isDue) continue;
         // Nothing is known yet: the line would say nothing.
         if (last === undefined && database.operation === '' && database.tablesTotal === 0) continue;

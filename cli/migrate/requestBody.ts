@@ -18,7 +18,7 @@ export async function migrationBody(
   return {
     location: 'local',
     properties: {
-      migrationMode: 'Offline',
+      migrationMode: options.online ? 'Online' : 'Offline',
       migrationOption: 'ValidateAndMigrate',
       sourceType: 'OnPremises',
       sourceDbServerResourceId: `${hostAndPort(source)}@${source.user}`,
@@ -35,6 +35,9 @@ export async function migrationBody(
       overwriteDbsInTarget: options.overwrite ? 'True' : 'False',
       startDataMigration: 'True',
       verify: options.verify,
+      ...(options.fenceSource ? { fenceSource: 'True' } : {}),
+      ...(options.replicaIdentityFull ? { setReplicaIdentityFull: 'True' } : {}),
+      ...(options.setupReplication ? { setupLogicalReplicationOnSourceDbIfNeeded: 'True' } : {}),
       ...(options.include ? { includeTables: options.include } : {}),
       ...(options.exclude ? { excludeTables: options.exclude } : {}),
       ...(options.jobs === undefined ? {} : { jobs: options.jobs }),

@@ -37,6 +37,7 @@ export function renderSummary(resource: MigrationResource, options: SummaryOptio
   const details = status.currentSubStateDetails?.dbDetails ?? {};
   const names = properties.dbsToMigrate ?? Object.keys(details);
   const parts: string[] = [];
+  const hasCutover = names.some((name) => details[name]?.cutover?.durationMs !== undefined);
   if (names.length > 0) {
     parts.push(
       renderTable(
@@ -47,11 +48,14 @@ export function renderSummary(resource: MigrationResource, options: SummaryOptio
           { title: 'rows', align: 'right' },
           { title: 'bytes', align: 'right' },
           { title: 'duration', align: 'right' },
+          ...(hasCutover ? [{ title: 'cutover', align: 'right' } as const] : []),
           { title: 'not carried', align: 'right' },
           { title: 'verification' },
         ],
         names.map((name) =>
-          databaseRow(name, properties.targetDbNames?.[name] ?? name, details[name] ?? {}),
+          databaseRow(name, properties.targetDbNames?.[name] ?? name, details[name] ?? {}, {
+            hasCutover,
+          }),
         ),
         { isColored: options.isColored },
       ),
@@ -66,8 +70,14 @@ export function renderSummary(resource: MigrationResource, options: SummaryOptio
   return parts.join('\n');
 }
 
-function databaseRow(name: string, target: string, detail: DatabaseDetails): string[] {
+function databaseRow(
+  name: string,
+  target: string,
+  detail: DatabaseDetails,
+  columns: { hasCutover: boolean },
+): string[] {
   const { verification } = detail;
+  const cutoverMs = detail.cutover?.durationMs;
   return [
     printable(name === target ? name : `${name} → ${target}`),
     detail.migrationState ?? '',
@@ -75,6 +85,7 @@ function databaseRow(name: string, target: string, detail: DatabaseDetails): str
     formatCount(detail.rowsCopied ?? 0),
     formatBytes(detail.bytesCopied ?? 0),
     durationOf(detail),
+    ...(columns.hasCutover ? [cutoverMs === undefined ? '–' : formatDuration(cutoverMs)] : []),
     formatCount(detail.notCarried?.length ?? 0),
     verification === undefined || verification.mode === 'none'
       ? '–'
@@ -110,6 +121,19 @@ function remarks(name: string, detail: DatabaseDetails): string[] {
   );
   if (differences.length > 0)
     parts.push(block(`${name}: tables that differ`, differences, SHOWN_DIFFERENCES));
+  const unplanned = (detail.stream?.unplannedTables ?? []).map((table) => `  ${table}`);
+  if (unplanned.length > 0) {
+    parts.push(
+      block(
+        `${name}: made on the source after the start, not migrated`,
+        unplanned,
+        SHOWN_NOT_CARRIED,
+      ),
+    );
+  }
+  if (detail.cutover?.failure) {
+    parts.push(`${printable(name)}: the last cutover failed: ${detail.cutover.failure}\n`);
+  }
   if (detail.migrationState === 'Failed' && detail.message) {
     parts.push(`${printable(name)}: ${detail.message}\n`);
   }

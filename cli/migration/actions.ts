@@ -46,7 +46,7 @@ export async function updateMigration(options: UpdateOptions): Promise<string> {
 
 /** Exactly one of the flags; the databases go with cutover and cancel, or are the wish themselves. */
 export function wantedProperties(options: UpdateOptions): object {
-  const databases = options.dbNames;
+  const databases = databasesOf(options);
   const wishes = {
     '--setup-replication': options.setupReplication && {
       setupLogicalReplicationOnSourceDbIfNeeded: 'True',
@@ -65,9 +65,20 @@ export function wantedProperties(options: UpdateOptions): object {
   const given = Object.values(wishes).filter((wish) => wish !== undefined && wish !== false);
   const [only] = given;
   if (given.length > 1) throw usageError(`Give only one of ${Object.keys(wishes).join(', ')}.`);
-  if (only !== undefined) return only;
+  if (only !== undefined) {
+    if (options.database !== undefined && !options.cutover && !options.cancel) {
+      throw usageError('--database goes with --cutover or --cancel, or stands alone.');
+    }
+    return only;
+  }
   if (databases !== undefined) return { dbsToMigrate: databases };
   throw usageError(`Give one of ${[...Object.keys(wishes), '--db-names'].join(', ')}.`);
+}
+
+/** Both ways to name them count together. */
+function databasesOf({ dbNames, database }: UpdateOptions): string[] | undefined {
+  if (dbNames === undefined && database === undefined) return undefined;
+  return [...new Set([...(dbNames ?? []), ...(database ?? [])])];
 }
 
 export async function cancelMigration(options: CommonOptions): Promise<string> {
@@ -102,7 +113,10 @@ export async function checkName(options: CommonOptions): Promise<string> {
   return renderObject(await api.checkNameAvailability(names.migration), options.output);
 }
 
-async function openApi(options: CommonOptions, server: string): Promise<MigrationApi> {
+export async function openApi(
+  options: Pick<CommonOptions, 'url' | 'key' | 'subscription' | 'resourceGroup'>,
+  server: string,
+): Promise<MigrationApi> {
   const url = options.url ?? (await findRunningStack(stackFolder()))?.url;
   if (url === undefined) {
     throw usageError(

@@ -35,6 +35,11 @@ export interface UpdateOptions extends CommonOptions {
   overwriteDbs?: boolean;
   startDataMigration?: boolean;
   dbNames?: string[];
+  database?: string[];
+}
+
+export interface WatchOptions extends Omit<CommonOptions, 'output'> {
+  json?: boolean;
 }
 
 /** Which name `--name` gives when it stands alone. */
@@ -45,6 +50,9 @@ Names come in both forms of the Azure CLI:
   before 2.86   --name SERVER --migration-name NAME
   since 2.86    --server-name SERVER --name NAME
 pgmove migrate names the server after host and port of the target: 127-0-0-1-5432.`;
+
+const WATCH_HELP = `
+Exit codes: 0 succeeded, 1 failed, 2 usage, 3 validation failed, 4 canceled, 5 waits for its operator.`;
 
 export function registerMigration(program: Command): void {
   const group = program
@@ -82,12 +90,21 @@ export function registerMigration(program: Command): void {
     'answer what a migration waits for, or cancel it; exactly one of these',
   )
     .option('--setup-replication', 'allow logical replication to be set up on the source')
-    .option('--cutover', 'cut over (all databases, or those in --db-names)')
-    .option('--cancel', 'cancel (all databases, or those in --db-names)')
+    .option('--cutover', 'cut over (all databases, or those that are named)')
+    .option('--cancel', 'cancel (all databases, or those that are named)')
     .option('--overwrite-dbs', 'allow target databases that exist to be dropped and made again')
     .option('--start-data-migration', 'start now instead of waiting for the window')
-    .option('--db-names <name...>', 'alone: the databases to migrate')
+    .option('--db-names <name...>', 'databases to cut over or to cancel; alone: those to migrate')
+    .option('--database <name>', 'the same for one database, may be repeated', collect)
     .action((options: UpdateOptions) => run((actions) => actions.updateMigration(options)));
+
+  namedSubcommand(group, 'watch', 'follow a migration until it has ended or waits for its operator')
+    .option('--json', 'write a line of JSON to stdout each time something has changed')
+    .addHelpText('after', WATCH_HELP)
+    .action(async (options: WatchOptions) => {
+      const { watchMigration } = await import('./watch.ts');
+      process.exitCode = await watchMigration(options);
+    });
 
   subcommand(group, 'cancel', 'cancel a migration').action((options: CommonOptions) =>
     run((actions) => actions.cancelMigration(options)),
@@ -116,6 +133,18 @@ function subcommand(
   description: string,
   lone: LoneName = 'the migration',
 ): Command {
+  return namedSubcommand(group, name, description, lone).addOption(
+    choice('-o, --output <format>', 'how to print', ['json', 'table', 'tsv'], 'json'),
+  );
+}
+
+/** One that prints in a way of its own. */
+function namedSubcommand(
+  group: Command,
+  name: string,
+  description: string,
+  lone: LoneName = 'the migration',
+): Command {
   const command = group
     .command(name)
     .description(description)
@@ -125,7 +154,6 @@ function subcommand(
     .option('-n, --name <name>', `${lone}; the target server where --migration-name is given`);
   if (lone === 'the migration') command.option('--migration-name <name>', 'the migration');
   return command
-    .addOption(choice('-o, --output <format>', 'how to print', ['json', 'table', 'tsv'], 'json'))
     .addOption(
       new Option('--url <url>', 'service to ask instead of the one of this folder').env(
         'PGMOVE_URL',

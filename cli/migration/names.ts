@@ -8,7 +8,9 @@ export interface ResourceNames {
 }
 
 /** Sorts out both forms of the Azure CLI's names. */
-export function resolveNames(options: CommonOptions): ResourceNames {
+export function resolveNames(
+  options: Pick<CommonOptions, 'name' | 'serverName' | 'migrationName'>,
+): ResourceNames {
   const { name, serverName, migrationName } = options;
   if (serverName !== undefined) {
     if (name !== undefined && migrationName !== undefined) {

@@ -29,6 +29,8 @@ const NAMES = [
   'excludeTables',
   'verify',
   'jobs',
+  'fenceSource',
+  'setReplicaIdentityFull',
   'secretParameters',
   'adminCredentials',
   'sourceServerPassword',
@@ -50,6 +52,8 @@ const STRING_BOOLEANS = new Set([
   'migrateRoles',
   'startDataMigration',
   'triggerCutover',
+  'fenceSource',
+  'setReplicaIdentityFull',
 ]);
 
 /** Reads the file of `--properties` into the API's properties. */

@@ -106,6 +106,22 @@ test('update takes exactly one wish', () => {
   expect(() => wantedProperties({ ...BASE })).toThrow(/Give one of/);
 });
 
+test('databases of a cutover may be named one by one', () => {
+  expect(wantedProperties({ ...BASE, cutover: true, database: ['a', 'b'] })).toEqual({
+    triggerCutover: 'True',
+    dbsToTriggerCutoverOn: ['a', 'b'],
+  });
+  expect(wantedProperties({ ...BASE, cancel: true, database: ['b'], dbNames: ['a', 'b'] })).toEqual(
+    {
+      cancel: 'True',
+      dbsToCancelMigrationOn: ['a', 'b'],
+    },
+  );
+  expect(() => wantedProperties({ ...BASE, setupReplication: true, database: ['a'] })).toThrow(
+    /--cutover or --cancel/,
+  );
+});
+
 test('the properties file is read without case, and its booleans as the Azure CLI does', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-test-'));
   try {

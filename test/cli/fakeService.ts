@@ -17,8 +17,8 @@ export interface FakeService extends AsyncDisposable {
 
 export interface FakeAnswers {
   resources: MigrationResource[];
-  /** Answers a PATCH instead of the next resource, and replaces those that are left. */
-  afterPatch?: MigrationResource;
+  /** The first answers a PATCH instead of the next resource; all replace those that are left. */
+  afterPatch?: MigrationResource | MigrationResource[];
   /** Status and body of the answer to PUT; 201 with the first resource when absent. */
   put?: { status: number; body: object };
 }
@@ -38,7 +38,7 @@ export async function startFakeService(answers: FakeAnswers): Promise<FakeServic
       if (request.method === 'PUT') {
         return answer(answers.put?.status ?? 201, answers.put?.body ?? left[0] ?? {});
       }
-      if (request.method === 'PATCH' && answers.afterPatch) left = [answers.afterPatch];
+      if (request.method === 'PATCH' && answers.afterPatch) left = [answers.afterPatch].flat();
       if (url.pathname.endsWith('/tables')) return answer(200, { value: [] });
       return answer(200, (left.length > 1 ? left.shift() : left[0]) ?? {});
     });

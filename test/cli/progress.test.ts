@@ -99,6 +99,71 @@ test('without a terminal a line comes only when something changed, or every five
   expect(lines.at(-1)).toContain('Building indexes');
 });
 
+const REPLICATING = {
+  ...COPYING,
+  migrationOperation: 'Replicating changes',
+  fullLoadCompletedTables: 10,
+  fullLoadLoadingTables: 0,
+  stream: { latencySeconds: 0.25, lagBytes: 2_000_000, appliedChanges: 1_000, warnings: [] },
+};
+
+test('behind the copy, latency, lag and the rate of changes are shown', () => {
+  const reader = createProgressReader(0);
+  const lineAt = (nowMs: number, detail: object): string =>
+    progressLines(
+      reader.read(
+        resourceWith('InProgress', { shop: detail }, { subState: 'MigratingData' }),
+        new Map(),
+        nowMs,
+      ),
+      { isColored: false },
+    )[1]?.trim() ?? '';
+  expect(lineAt(500, { ...COPYING, stream: { lagBytes: 5_000 } })).toMatch(
+    / 9 %.*lag 5\.0 kB {2}Copying tables$/,
+  );
+  lineAt(1_000, REPLICATING);
+  const later = { ...REPLICATING, stream: { ...REPLICATING.stream, appliedChanges: 4_000 } };
+  expect(lineAt(2_500, later)).toBe(
+    'shop      10 tables  latency 250 ms  lag 2.0 MB  2,000 changes/s  4,000 changes applied  Replicating changes',
+  );
+  const waiting = { ...later, migrationState: 'WaitingForCutoverTrigger' };
+  expect(lineAt(60_000, waiting)).toContain('WaitingForCutoverTrigger  10 tables  latency 250 ms');
+});
+
+test('a warning of the stream is said once without a terminal', () => {
+  const lines: string[] = [];
+  const view = createPlainView((line) => lines.push(line));
+  const reader = createProgressReader(0);
+  const warned = {
+    ...REPLICATING,
+    stream: { ...REPLICATING.stream, warnings: ['The slot grows.'] },
+  };
+  for (const nowMs of [1_000, 2_000]) {
+    view.update(reader.read(resourceWith('InProgress', { shop: warned }), new Map(), nowMs));
+  }
+  expect(lines.filter((line) => line.includes('The slot grows.'))).toEqual([
+    '[1.0 s] shop: The slot grows.',
+  ]);
+});
+
+test('the summary of an online migration says how long the cutover took', () => {
+  const text = renderSummary(
+    resourceWith('Succeeded', {
+      shop: {
+        ...REPLICATING,
+        migrationState: 'Succeeded',
+        stream: { unplannedTables: ['public.late'] },
+        cutover: { durationMs: 1_234, fenced: true },
+      },
+      plain: { migrationState: 'Succeeded' },
+    }),
+    { isColored: false, elapsedMs: 13_000 },
+  );
+  expect(text).toMatch(/duration {2}cutover/);
+  expect(text).toMatch(/shop .* 1\.2 s /);
+  expect(text).toContain('shop: made on the source after the start, not migrated\n  public.late');
+});
+
 test('each end has its exit code', () => {
   const codes = ['Succeeded', 'Failed', 'ValidationFailed', 'Canceled'].map((state) =>
     exitCodeOf(resourceWith(state)),

@@ -4,12 +4,18 @@ import type { DatabaseDetails, MigrationResource } from '../../cli/apiClient.ts'
 export function resourceWith(
   state: string,
   databases: Record<string, DatabaseDetails> = {},
-  more: { subState?: string; error?: string; name?: string } = {},
+  more: {
+    subState?: string;
+    error?: string;
+    name?: string;
+    properties?: Record<string, unknown>;
+  } = {},
 ): MigrationResource {
   return {
     name: more.name ?? 'moving',
     properties: {
       migrationMode: 'Offline',
+      ...more.properties,
       dbsToMigrate: Object.keys(databases),
       currentStatus: {
         state,

@@ -1,0 +1,42 @@
+import type { DatabaseDetails } from '../apiClient.ts';
+import { formatBytes, formatCount, formatDuration } from '../terminal/units.ts';
+import type { Rate } from './rate.ts';
+
+/** What is shown of a database's replication at one moment. */
+export interface ReplicationProgress {
+  /** Seconds; undefined until something was applied. */
+  latencySeconds: number | undefined;
+  lagBytes: number | undefined;
+  appliedChanges: number;
+  appliedPerSecond: number;
+  warnings: readonly string[];
+}
+
+/** undefined for offline migrations, and before the stream has been opened. */
+export function readReplication(
+  detail: DatabaseDetails,
+  applied: Rate,
+  nowMs: number,
+): ReplicationProgress | undefined {
+  const { stream } = detail;
+  if (stream === undefined) return undefined;
+  applied.add(nowMs, stream.appliedChanges ?? 0);
+  return {
+    latencySeconds: stream.latencySeconds,
+    lagBytes: stream.lagBytes,
+    appliedChanges: stream.appliedChanges ?? 0,
+    appliedPerSecond: applied.perSecond(),
+    warnings: stream.warnings ?? [],
+  };
+}
+
+/** `latency 0.3 s`, `lag 1.2 MB`, `1,200 changes/s`, `45,000 changes applied` */
+export function replicationParts(replication: ReplicationProgress): string[] {
+  const { latencySeconds, lagBytes, appliedChanges, appliedPerSecond } = replication;
+  return [
+    ...(latencySeconds === undefined ? [] : [`latency ${formatDuration(latencySeconds * 1000)}`]),
+    ...(lagBytes === undefined ? [] : [`lag ${formatBytes(lagBytes)}`]),
+    ...(appliedPerSecond >= 0.5 ? [`${formatCount(appliedPerSecond)} changes/s`] : []),
+    `${formatCount(appliedChanges)} changes applied`,
+  ];
+}
