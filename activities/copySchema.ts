@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { archivePath, schemaPath } from '../shared/contracts/blobPaths.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import { createControlSchema, isStepDone, markStep } from '../shared/pg/copy/control.ts';
@@ -17,6 +16,7 @@ import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { setOperation } from './steps/operation.ts';
+import { writeSchemaParts } from './steps/schemaParts.ts';
 import { openUnderSnapshot } from './steps/sourceSnapshot.ts';
 import { recreateDatabase } from './steps/targetDatabase.ts';
 
@@ -31,7 +31,7 @@ defineActivity('copySchema', async (input, env) => {
   const { ref, database, generation, snapshot } = input;
   await setOperation(env.stores, ref, database, 'Copying the schema');
   await using target = await env.open('target', database);
-  // Marked behind the blob of the plan, so that both are there.
+  // Marked behind the blobs of the schema's parts, so that all are there.
   if (await isStepDone(target, 'preData', generation)) return null;
   const { plan, hash } = await dumpPlan(env, database, generation, snapshot);
   const begun = await begunSchema(target);
@@ -90,10 +90,7 @@ async function dumpPlan(
     const entries = await renderArchive(localPath);
     const excludedTableOids = await excludedRelations(source, env.record.spec);
     const plan = await planSchema(source, entries, { excludedTableOids });
-    await Promise.all([
-      env.stores.blobs.uploadFile(archivePath(ref.id, database, generation), localPath),
-      env.stores.blobs.putJson(schemaPath(ref.id, database, generation), plan),
-    ]);
+    await writeSchemaParts(env, { database, generation }, plan);
     return { plan, hash: hashOf(entries) };
   } finally {
     await rm(folder, { recursive: true, force: true });

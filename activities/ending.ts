@@ -1,16 +1,15 @@
-import { schemaPath } from '../shared/contracts/blobPaths.ts';
 import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
 import { isDatabaseEnded, isEnded } from '../shared/contracts/status.ts';
 import type { MigrationState } from '../shared/contracts/status.ts';
 import { transitionDatabase, transitionMigration } from '../shared/contracts/transitions.ts';
 import { dropControlSchema } from '../shared/pg/copy/control.ts';
 import { restoreEventTriggers } from '../shared/pg/schema/eventTriggers.ts';
-import type { SchemaPlan } from '../shared/pg/schema/plan.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { keepSnapshotForResume, releaseSnapshot } from './steps/releaseSnapshot.ts';
+import { readSchemaPart } from './steps/schemaParts.ts';
 
 const MOST_NAMED_TABLES = 20;
 
@@ -58,16 +57,12 @@ async function leaveCanceling(env: ActivityEnvironment, now: string): Promise<vo
  */
 async function leaveTarget(env: ActivityEnvironment, database: string): Promise<void> {
   const { ref } = env.record;
-  const row = await env.stores.databases.get(ref.id, database);
-  await env.stores.databases.update(ref.id, database, (current) => ({
+  const { generation } = await env.stores.databases.update(ref.id, database, (current) => ({
     record: { ...current, targetComplete: true },
   }));
   await using target = await env.open('target', database);
   await dropControlSchema(target);
-  const plan = await env.stores.blobs.getJson<SchemaPlan>(
-    schemaPath(ref.id, database, row?.generation ?? 0),
-  );
-  if (plan === undefined) return;
+  const plan = await readSchemaPart(env, 'eventTriggers', { database, generation });
   // They would fire on every statement of ours: hence after all of them.
   await noteNotCarried(env.stores, ref, database, await restoreEventTriggers(target, plan));
 }

@@ -1,23 +1,21 @@
-import { schemaPath } from '../shared/contracts/blobPaths.ts';
-import { MigrationError } from '../shared/errors/migrationError.ts';
 import { analyze } from '../shared/pg/schema/analyze.ts';
 import { copyDatabaseProperties } from '../shared/pg/schema/databaseProperties.ts';
 import { copyLargeObjectMetadata } from '../shared/pg/schema/largeObjectMetadata.ts';
 import { refreshMaterializedViews } from '../shared/pg/schema/materializedViews.ts';
 import { applyOwnership } from '../shared/pg/schema/ownership.ts';
-import type { SchemaPlan } from '../shared/pg/schema/plan.ts';
 import { restorePostData } from '../shared/pg/schema/postData.ts';
 import { applyPrivileges } from '../shared/pg/schema/privileges.ts';
 import { copySequences } from '../shared/pg/schema/sequences.ts';
 import { defineActivity } from './steps/defineActivity.ts';
-import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { setOperation } from './steps/operation.ts';
+import { copiedGeneration, readSchemaPart } from './steps/schemaParts.ts';
 
 /** Foreign keys, triggers, rules, policies and all that has to come after the rows. Idempotent. */
 defineActivity('restorePostData', async ({ ref, database, jobs }, env) => {
   await setOperation(env.stores, ref, database, 'Creating foreign keys, triggers and rules');
-  const { plan, generation } = await readSchemaPlan(env, database);
+  const generation = await copiedGeneration(env, database);
+  const plan = await readSchemaPart(env, 'postData', { database, generation });
   const open = () => env.open('target', database);
   const notCarried = await restorePostData(open, plan, { generation, jobs, signal: env.signal });
   await noteNotCarried(env.stores, ref, database, notCarried);
@@ -29,7 +27,8 @@ defineActivity('restorePostData', async ({ ref, database, jobs }, env) => {
  * user owns everything, so that it may do everything. Idempotent: each step sets what it sets again.
  */
 defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
-  const { plan } = await readSchemaPlan(env, database);
+  const generation = await copiedGeneration(env, database);
+  const plan = await readSchemaPart(env, 'finish', { database, generation });
   const note = (items: Parameters<typeof noteNotCarried>[3]) =>
     noteNotCarried(env.stores, ref, database, items);
   const operation = (text: string) => setOperation(env.stores, ref, database, text);
@@ -49,18 +48,3 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
   await note(await copyDatabaseProperties(target, env.targetName(database), plan.database));
   return null;
 });
-
-/** The schema as it was sorted for the generation whose copy is complete. */
-export async function readSchemaPlan(
-  env: ActivityEnvironment,
-  database: string,
-): Promise<{ plan: SchemaPlan; generation: number }> {
-  const { id } = env.record.ref;
-  const row = await env.stores.databases.get(id, database);
-  const generation = row?.generation ?? 0;
-  const plan = await env.stores.blobs.getJson<SchemaPlan>(schemaPath(id, database, generation));
-  if (plan === undefined) {
-    throw new MigrationError('internal', `${database}: the schema of the copy is missing.`);
-  }
-  return { plan, generation };
-}

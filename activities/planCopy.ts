@@ -1,4 +1,4 @@
-import { batchPath, schemaPath } from '../shared/contracts/blobPaths.ts';
+import { batchPath } from '../shared/contracts/blobPaths.ts';
 import type { ActivityInput, CopyPlan } from '../shared/contracts/activities.ts';
 import type { CopyWork } from '../shared/contracts/copyWork.ts';
 import type { TableRecord } from '../shared/contracts/records.ts';
@@ -9,11 +9,13 @@ import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.
 import type { PlannedTable } from '../shared/pg/copy/format.ts';
 import { planBatches } from '../shared/pg/copy/plan.ts';
 import { listTables } from '../shared/pg/copy/tables.ts';
-import type { IndexWork, SchemaPlan, TableIndexWork } from '../shared/pg/schema/plan.ts';
+import type { IndexWork, TableIndexWork } from '../shared/pg/schema/plan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { setOperation } from './steps/operation.ts';
+import { readSchemaPart } from './steps/schemaParts.ts';
+import type { SchemaPart, SchemaScope } from './steps/schemaParts.ts';
 import { openUnderSnapshot } from './steps/sourceSnapshot.ts';
 
 /** From this size on the indexes of a table are built in parallel, each as a unit of its own. */
@@ -31,12 +33,7 @@ const INDEX_MEMORY_MB = 1024;
 defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   const { ref, database, generation, snapshot, jobs } = input;
   await setOperation(env.stores, ref, database, 'Planning the copy');
-  const schema = await env.stores.blobs.getJson<SchemaPlan>(
-    schemaPath(ref.id, database, generation),
-  );
-  if (schema === undefined) {
-    throw new MigrationError('internal', `${database}: the schema of the copy is missing.`);
-  }
+  const schema = await readSchemaPart(env, 'copy', { database, generation });
   await using source = await openUnderSnapshot(env, database, snapshot);
   await using target = await env.open('target', database);
   const { includeTables: include, excludeTables: exclude } = env.record.spec;
@@ -53,8 +50,10 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
   const hasManyIndexes = indexCount(ready, schema) >= jobs;
   const indexMemoryMb = Math.max(64, Math.floor(INDEX_MEMORY_MB / env.record.spec.jobs));
-  const plans = batches.map((batch) => batchPlan(batch, schema, { hasManyIndexes, indexMemoryMb }));
-  await writePlans(env, database, generation, plans);
+  const tuning = { hasManyIndexes, indexMemoryMb };
+  const batchUnits = await writePlans(env, input, batches, (batch) =>
+    batchPlan(batch, schema, tuning),
+  );
   await env.stores.tables.deleteAll(ref.id, database);
   await env.stores.tables.putMany(ref.id, database, tableRecords(ready, batches));
   const bytes = ready.reduce((sum, table) => sum + table.bytes, 0);
@@ -74,7 +73,7 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
       tablesTotal: ready.length,
     },
   }));
-  const unitCount = plans.reduce((sum, plan) => sum + unitsAtOnce(plan), hasLargeObjects ? 1 : 0);
+  const unitCount = batchUnits + (hasLargeObjects ? 1 : 0);
   return { laneCount: Math.max(1, Math.min(jobs, unitCount)) };
 });
 
@@ -126,24 +125,28 @@ function refuseUncopyable(database: string, failed: readonly TableOutcome[]): vo
   );
 }
 
+/** Gives how many lanes the batches can keep busy. A plan exists only while it is written. */
 async function writePlans(
   env: ActivityEnvironment,
-  database: string,
-  generation: number,
-  plans: readonly BatchPlan[],
-): Promise<void> {
+  { database, generation }: SchemaScope,
+  batches: readonly CopyBatch[],
+  planOf: (batch: CopyBatch) => BatchPlan,
+): Promise<number> {
   const { id } = env.record.ref;
-  for (let first = 0; first < plans.length; first += BLOBS_AT_ONCE) {
+  let unitCount = 0;
+  for (let first = 0; first < batches.length; first += BLOBS_AT_ONCE) {
     await Promise.all(
-      plans.slice(first, first + BLOBS_AT_ONCE).map((plan, offset) => {
-        const path = batchPath(id, database, generation, first + offset);
-        return env.stores.blobs.putJson(path, plan);
+      batches.slice(first, first + BLOBS_AT_ONCE).map((batch, offset) => {
+        const plan = planOf(batch);
+        unitCount += unitsAtOnce(plan);
+        return env.stores.blobs.putJson(batchPath(id, database, generation, first + offset), plan);
       }),
     );
   }
+  return unitCount;
 }
 
-function indexCount(tables: readonly PlannedTable[], schema: SchemaPlan): number {
+function indexCount(tables: readonly PlannedTable[], schema: SchemaPart<'copy'>): number {
   const counts = tables.map(({ oid }) => schema.indexWork[String(oid)]?.indexes.length ?? 0);
   return counts.reduce((sum, count) => sum + count, 0);
 }
@@ -161,7 +164,7 @@ function costOf({ createSql, bytes }: IndexWork): number {
 
 function batchPlan(
   batch: CopyBatch,
-  schema: SchemaPlan,
+  schema: SchemaPart<'copy'>,
   tuning: Pick<BatchPlan, 'hasManyIndexes' | 'indexMemoryMb'>,
 ): BatchPlan {
   const works = batch.items.map(({ oid }): TableIndexWork | undefined => {

@@ -7,14 +7,14 @@ export function migrationFolder(migrationId: string): string {
   return `${migrationId}/`;
 }
 
-/** The pg_dump archive of a generation. */
-export function archivePath(migrationId: string, database: string, generation: number): string {
-  return `${folderOf(migrationId, database)}/${generation}/schema.dump`;
-}
-
-/** The sorted schema of a generation (SchemaPlan). */
-export function schemaPath(migrationId: string, database: string, generation: number): string {
-  return `${folderOf(migrationId, database)}/${generation}/schema.json`;
+/** What one of the later steps needs of a generation's schema (SchemaParts), as lines of JSON. */
+export function schemaPartPath(
+  migrationId: string,
+  database: string,
+  generation: number,
+  part: string,
+): string {
+  return `${folderOf(migrationId, database)}/${generation}/schema/${part}.jsonl`;
 }
 
 /** One planned batch (BatchPlan). */

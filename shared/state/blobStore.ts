@@ -1,10 +1,21 @@
-import { MigrationError } from '../errors/migrationError.ts';
+import { Readable } from 'node:stream';
+import { decodeLines, encodeLines } from './blobLines.ts';
 import type { Clients } from './clients.ts';
 import { isMissing } from './statusCodes.ts';
 import type { BlobStore } from './storeInterfaces.ts';
 
 export function openBlobStore(clients: Clients): BlobStore {
   const blob = async (path: string) => (await clients.container()).getBlockBlobClient(path);
+  /** One GET; the SDK's downloadToBuffer asks for the length first. */
+  const download = async (path: string): Promise<AsyncIterable<unknown> | undefined> => {
+    try {
+      const { readableStreamBody } = await (await blob(path)).download();
+      return readableStreamBody as AsyncIterable<unknown> | undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  };
   return {
     putJson: async (path, value) => {
       const bytes = Buffer.from(JSON.stringify(value), 'utf8');
@@ -12,25 +23,31 @@ export function openBlobStore(clients: Clients): BlobStore {
     },
 
     getJson: async <T>(path: string) => {
-      try {
-        return JSON.parse((await (await blob(path)).downloadToBuffer()).toString('utf8')) as T;
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw error;
-      }
+      const chunks = await download(path);
+      if (chunks === undefined) return undefined;
+      const bytes: Buffer[] = [];
+      for await (const chunk of chunks) bytes.push(chunk as Buffer);
+      return JSON.parse(Buffer.concat(bytes).toString('utf8')) as T;
     },
 
-    uploadFile: async (path, localFile) => {
-      await (await blob(path)).uploadFile(localFile);
+    putLines: async (path, values) => {
+      const client = await blob(path);
+      const pieces = encodeLines(values());
+      const first = pieces.next();
+      const second = pieces.next();
+      if (second.done === true) {
+        await client.uploadData(first.value ?? Buffer.alloc(0));
+        return;
+      }
+      // One request needs its length first: encoding twice is cheaper than holding all of it.
+      let length = (first.value?.length ?? 0) + second.value.length;
+      for (const piece of pieces) length += piece.length;
+      await client.upload(() => Readable.from(encodeLines(values())), length);
     },
 
-    downloadFile: async (path, localFile) => {
-      try {
-        await (await blob(path)).downloadToFile(localFile);
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-        throw new MigrationError('invalidInput', `There is no blob '${path}'.`, { cause: error });
-      }
+    getLines: async <T>(path: string) => {
+      const chunks = await download(path);
+      return chunks === undefined ? undefined : decodeLines<T>(chunks);
     },
 
     deletePrefix: async (prefix) => {

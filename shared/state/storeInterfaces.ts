@@ -144,9 +144,13 @@ export interface EventStore {
 export interface BlobStore {
   putJson(path: string, value: unknown): Promise<void>;
   getJson<T>(path: string): Promise<T | undefined>;
-  uploadFile(path: string, localFile: string): Promise<void>;
-  /** @throws MigrationError invalidInput when there is no such blob. */
-  downloadFile(path: string, localFile: string): Promise<void>;
+  /**
+   * One JSON value per line, encoded and sent piece by piece; readers see all of it or nothing.
+   * `values` may be asked for more than once, and gives the same each time.
+   */
+  putLines(path: string, values: () => Iterable<unknown>): Promise<void>;
+  /** Parses one line after the other as they arrive; undefined when there is no such blob. */
+  getLines<T>(path: string): Promise<AsyncIterable<T> | undefined>;
   deletePrefix(prefix: string): Promise<void>;
 }
 
