@@ -52,6 +52,8 @@ interface OutcomeSubject {
   name: string;
   /** 0: the whole table. */
   part: number;
+  /** Of a part that is copied online: the table starts again under another one. */
+  generation?: number;
 }
 
 export type TableOutcome =

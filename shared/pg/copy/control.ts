@@ -10,6 +10,12 @@ import { inTransaction } from '../transaction.ts';
  * pgmove.copies     a table's copy (part 0) and its parts (1…). A transaction that writes rows into
  *                   a table first locks its row here and checks the generation.
  * pgmove.steps      steps of the migration that are done, by generation.
+ *
+ * Online only:
+ *
+ * pgmove.progress   one row: how far the stream is applied, written in the transaction that applied it.
+ * pgmove.tables     the planned tables, by name, which is what the stream knows them by.
+ * pgmove.held       changes of tables that are being copied.
  */
 
 export interface ControlMarker {
@@ -29,7 +35,9 @@ export type CopyState =
   | 'parted'
   // The rows are in, in this very transaction.
   | 'done'
-  // Online only: indexes are there, the stream applies to the table.
+  // Online only: indexes are there, the held changes may be applied.
+  | 'indexed'
+  // Online only: no change is held any more, the stream applies to the table.
   | 'ready';
 
 export interface CopyRecord {
@@ -59,8 +67,10 @@ create table if not exists pgmove.copies (
   generation bigint not null,
   snapshot text not null,
   state text not null
-    check (state in ('pending', 'starting', 'copying', 'parted', 'done', 'ready')),
+    check (state in ('pending', 'starting', 'copying', 'parted', 'done', 'indexed', 'ready')),
   lsn pg_lsn,
+  export text,
+  filled boolean not null default false,
   rows bigint not null default 0,
   bytes bigint not null default 0,
   copy_ms bigint not null default 0,
@@ -73,6 +83,34 @@ create table if not exists pgmove.steps (
   detail text,
   done_at timestamptz not null default pg_catalog.now(),
   primary key (step, generation)
+);
+create table if not exists pgmove.progress (
+  only_row boolean primary key default true check (only_row),
+  generation bigint not null,
+  slot text not null,
+  slot_snapshot text not null,
+  consistent_point pg_lsn not null,
+  system_identifier text not null,
+  timeline integer not null,
+  lsn pg_lsn not null,
+  epoch bigint not null default 0,
+  unconfirmed bigint[] not null default '{}',
+  read_back_lsn pg_lsn
+);
+create table if not exists pgmove.tables (
+  table_id oid primary key,
+  schema_name text not null,
+  table_name text not null,
+  fingerprint text not null default '',
+  unique (schema_name, table_name)
+);
+create table if not exists pgmove.held (
+  table_id oid not null,
+  lsn pg_lsn not null,
+  seq bigint not null,
+  xid bigint not null,
+  change text not null,
+  primary key (table_id, lsn, seq)
 );
 `;
 

@@ -1,24 +1,14 @@
-import { codeOf, MigrationError } from '../../errors/migrationError.ts';
+import { MigrationError } from '../../errors/migrationError.ts';
 import { describeEndpoint } from '../endpoint.ts';
 import type { PgEndpoint } from '../endpoint.ts';
-import { tableLabel } from './batch.ts';
 import type { CopyBatch, CopyItem, TableOutcome } from './batch.ts';
-import type { CopyRecord } from './control.ts';
 import { CopySessions } from './copySessions.ts';
-import { copyInSql, copyOutSql } from './copySql.ts';
-import { concernsWholeCall, failureKind, safeCause, safeError } from './failure.ts';
+import { concernsWholeCall, safeError } from './failure.ts';
 import { fencePart, fenceTables, preparePartedTable, recordCopies } from './fence.ts';
-import { copyPipeMany } from './pipe.ts';
-import type { CopyResult } from './pipe.ts';
+import { doneOutcome, failedOutcome, obstacleOutcome, skippedOutcome } from './outcomes.ts';
+import { FREEZE_FROM_BYTES, pipeItems } from './pipeItems.ts';
+import type { CopyProgress } from './pipeItems.ts';
 import { clearTables, firstObstacles } from './targetTables.ts';
-import type { TableObstacle } from './targetTables.ts';
-
-export interface CopyProgress {
-  oid: number;
-  part: number;
-  /** Bytes of COPY data so far. */
-  bytes: number;
-}
 
 export interface CopyBatchOptions {
   source: PgEndpoint;
@@ -35,11 +25,6 @@ export interface CopyBatchOptions {
   /** Called at most once a second, with the tables that moved since. */
   onProgress?: (progress: CopyProgress[]) => void;
 }
-
-/** From this size on a table is truncated first, which lets its rows be written frozen. */
-const FREEZE_FROM_BYTES = 1024 * 1024;
-
-const PROGRESS_MS = 1000;
 
 /**
  * Copies the tables of a batch. A table's rows and the note in pgmove.copies that they are there are
@@ -148,76 +133,4 @@ async function copyPart(
   await recordCopies(target, [{ item, result: result! }], options);
   await target.query('commit');
   return doneOutcome(item, result!);
-}
-
-async function pipeItems(
-  source: Awaited<ReturnType<CopySessions['source']>>,
-  target: Awaited<ReturnType<CopySessions['target']>>,
-  items: readonly CopyItem[],
-  frozen: ReadonlySet<CopyItem>,
-  options: CopyBatchOptions,
-): Promise<CopyResult[]> {
-  if (items.length === 0) return [];
-  return await copyPipeMany(
-    source.client,
-    items.map(copyOutSql),
-    target.client,
-    items.map((item) => copyInSql(item, { freeze: frozen.has(item) })),
-    { signal: options.signal, onBytes: progressOf(items, options) },
-  );
-}
-
-/** Small tables that go together are over before anybody looks. */
-function progressOf(
-  items: readonly CopyItem[],
-  options: CopyBatchOptions,
-): (bytes: number) => void {
-  const [item] = items;
-  const { onProgress } = options;
-  if (items.length !== 1 || item === undefined || onProgress === undefined) return () => undefined;
-  let toldAt = Date.now();
-  return (bytes) => {
-    const now = Date.now();
-    if (now - toldAt < PROGRESS_MS) return;
-    toldAt = now;
-    onProgress([{ oid: item.oid, part: item.part?.index ?? 0, bytes }]);
-  };
-}
-
-function subjectOf(item: CopyItem) {
-  return { oid: item.oid, schema: item.schema, name: item.name, part: item.part?.index ?? 0 };
-}
-
-function doneOutcome(item: CopyItem, result: CopyResult): TableOutcome {
-  const { rows, bytes, ms } = result;
-  return {
-    ...subjectOf(item),
-    state: 'done',
-    rows,
-    bytes,
-    copyMs: Math.round(ms),
-    skipped: false,
-  };
-}
-
-function skippedOutcome(item: CopyItem, record: CopyRecord): TableOutcome {
-  const { rows, bytes, copyMs } = record;
-  return { ...subjectOf(item), state: 'done', rows, bytes, copyMs, skipped: true };
-}
-
-function obstacleOutcome(item: CopyItem, obstacle: TableObstacle): TableOutcome {
-  const { kind, reason } = obstacle;
-  const error = `Table ${tableLabel(item)} cannot be copied: ${reason}.`;
-  return { ...subjectOf(item), state: 'failed', kind, error };
-}
-
-function failedOutcome(item: CopyItem, error: unknown): TableOutcome {
-  const code = codeOf(error);
-  return {
-    ...subjectOf(item),
-    state: 'failed',
-    kind: failureKind(error),
-    ...(code === undefined ? {} : { code }),
-    error: `Table ${tableLabel(item)} could not be copied: ${safeCause(error)}.`,
-  };
 }

@@ -18,7 +18,7 @@ export interface CopySessionOptions {
 }
 
 /** Of both sides, beside those of session.ts. */
-const COPY_SETTINGS: Readonly<Record<string, string>> = {
+export const COPY_SETTINGS: Readonly<Record<string, string>> = {
   // money as text; in C it is the stored integer with a point.
   lc_monetary: 'C',
   // A backend whose client's machine is gone lets go of its fence within a minute.

@@ -136,6 +136,20 @@ export async function recordCopies(
   );
 }
 
+/** Writes that a part is in; the caller's transaction holds its rows and its fence. */
+export async function recordPart(
+  session: PgSession,
+  item: CopyItem,
+  { rows, bytes, ms }: CopyResult,
+): Promise<void> {
+  await session.query(
+    `update pgmove.copies set state = 'done', rows = $3, bytes = $4, copy_ms = $5,
+       finished_at = pg_catalog.clock_timestamp()
+     where table_id = $1 and part = $2`,
+    [item.oid, item.part?.index ?? 0, rows, bytes, Math.round(ms)],
+  );
+}
+
 /**
  * Makes a table ready for its parts: once per generation it is emptied, in the transaction that
  * writes the parts' rows. Idempotent, also when all parts come at once.
