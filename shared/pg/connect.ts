@@ -15,6 +15,8 @@ export interface ConnectOptions {
   settings?: Readonly<Record<string, string>>;
   /** Makes the socket of a connection without TLS; pg's own when absent. */
   plainSocket?: () => Socket;
+  /** Opens a walsender of the database: it takes replication commands, and SQL as simple queries. */
+  isReplication?: boolean;
   /** Milliseconds until a connection attempt is given up. */
   connectTimeoutMs?: number;
   signal?: AbortSignal;
@@ -118,6 +120,7 @@ async function openSession(
     ssl,
     ...(ssl === false && options.plainSocket ? { stream: options.plainSocket } : {}),
     application_name: options.applicationName,
+    ...(options.isReplication ? { replication: 'database' } : {}),
     ...(endpoint.options === undefined ? {} : { options: endpoint.options }),
     connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
     keepAlive: true,
