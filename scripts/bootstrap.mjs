@@ -14,7 +14,7 @@ const OLDEST_NODE = [22, 12];
 
 /**
  * What each task runs, relative to the repository, and which parts of PostgreSQL it needs.
- * wal2json is only asked for where a test cannot do without it.
+ * wal2json is only asked for where a test cannot do without it, and by what is called with `online`.
  */
 const TASKS = {
   test: {
@@ -43,7 +43,8 @@ async function main() {
     ...process.env,
     PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ''}`,
   };
-  preparePostgres(task.needs);
+  const isOnline = args.includes('--online') || args.includes('online');
+  preparePostgres(isOnline ? [...new Set([...task.needs, 'wal2json'])] : task.needs);
   if (!buildIfNeeded(root, node)) process.exit(1);
   if (!existsSync(path.join(root, task.program[0]))) fail(`${task.program[0]} does not exist.`);
   await hand(

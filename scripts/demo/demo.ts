@@ -6,9 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import { startThrowawayCluster } from '../postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../postgres/throwawayCluster.ts';
+import { countOnTarget, describeLoad, openSource, startDemoLoad } from './demoLoad.ts';
+import type { WriteLoad } from './load/writeLoad.ts';
 import { createSampleDatabase, createSampleRoles } from './sample/sampleDatabase.ts';
 
 export interface DemoOptions {
+  /** Moves the database while clients write to it. */
+  isOnline: boolean;
   /** Leaves the servers up at the end, until Ctrl-C. */
   isKept: boolean;
   /** 1: about four million rows. */
@@ -19,6 +23,9 @@ export interface DemoOptions {
 const SETTINGS = { shared_buffers: '256MB', max_wal_size: '4GB', maintenance_work_mem: '128MB' };
 
 const DATABASE = 'shop';
+
+/** Some tables of the sample have no key; the fence shuts out the clients at the cutover. */
+const ONLINE_OPTIONS = ['--online', '--fence-source', '--replica-identity-full'];
 
 class Interrupted extends Error {}
 
@@ -32,7 +39,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   interrupted.catch(() => undefined);
   const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-demo-'));
   const clusters: ThrowawayCluster[] = [];
+  let load: WriteLoad | undefined;
   const cleanUp = async (): Promise<void> => {
+    await load?.[Symbol.asyncDispose]();
     await Promise.all(clusters.map((cluster) => cluster.stop()));
     await rm(folder, { recursive: true, force: true });
   };
@@ -54,19 +63,29 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     title('A sample database');
     await Promise.race([fillSource(source, target, options.scale), interrupted]);
 
-    title('pgmove migrate');
     const pgmove = cliCommand();
-    const migrated = await runPgmove(
-      [...pgmove, 'migrate', '--source', source.uri(DATABASE), '--target', target.uri(DATABASE)],
-      folder,
-    );
+    const servers = ['--source', source.uri(DATABASE), '--target', target.uri(DATABASE)];
+    if (options.isOnline) {
+      title('Clients that write to the source all the time');
+      load = await Promise.race([startDemoLoad(source, target, DATABASE), interrupted]);
+      say(
+        'inserts, updates, deletes, key changes, truncates, large values; until they are shut out',
+      );
+    }
+    title(`pgmove migrate${options.isOnline ? ' --online' : ''}`);
+    const how = options.isOnline ? ONLINE_OPTIONS : [];
+    const migrated = await runPgmove([...pgmove, 'migrate', ...servers, ...how], folder);
     if (migrated !== 0) return migrated;
+    if (load !== undefined) {
+      title('What the clients did');
+      const stats = await load.stop();
+      const arrived = await countOnTarget(target, DATABASE);
+      for (const line of describeLoad(stats, arrived)) say(line);
+      await openSource(source, DATABASE);
+    }
 
     title('pgmove compare');
-    const compared = await runPgmove(
-      [...pgmove, 'compare', '--source', source.uri(DATABASE), '--target', target.uri(DATABASE)],
-      folder,
-    );
+    const compared = await runPgmove([...pgmove, 'compare', ...servers], folder);
     say(`\nThe whole demo took ${Math.round((Date.now() - startedMs) / 1000)} s.`);
     if (options.isKept) {
       say(`\nThe servers stay up until Ctrl-C:`);
