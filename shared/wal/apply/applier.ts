@@ -1,0 +1,244 @@
+import { wrapError } from '../../errors/classify.ts';
+import { codeOf, MigrationError } from '../../errors/migrationError.ts';
+import type { PgSession } from '../../pg/connect.ts';
+import type { Lsn } from '../lsn.ts';
+import type { RowChange } from '../messages.ts';
+import type { ApplyTable } from './catalog.ts';
+import { changeFailure } from './divergence.ts';
+import { ImpossibleSequence, TableMerge } from './merge.ts';
+import type { ChangeOrigin } from './merge.ts';
+import type { ReadBack } from './readBack.ts';
+import { readBackChange } from './readBackSet.ts';
+import { applySet, CountMismatch } from './setBased.ts';
+import { applySingle } from './singleChange.ts';
+import { targetSession } from './targetSession.ts';
+import type { TargetSession } from './targetSession.ts';
+
+export interface ApplierOptions {
+  /**
+   * Whether the session runs with session_replication_role = replica. Otherwise there must be no
+   * triggers, rules or foreign keys on the target yet.
+   */
+  isReplicaRole: boolean;
+  /** Reads what a null of a float or numeric stands for; absent when the plugin tells it. */
+  readBack?: ReadBack;
+  /** Default 20,000. */
+  maxPendingChanges?: number;
+  /** Default 16 MiB of messages. */
+  maxPendingBytes?: number;
+}
+
+export interface ApplyCounters {
+  inserts: number;
+  updates: number;
+  deletes: number;
+  truncates: number;
+  /** All of them, as they are executed. */
+  applied: number;
+}
+
+/**
+ * Applies changes in the transaction that its caller has opened on the session. After an error the
+ * caller rolls back and makes a new applier. `origin` objects are kept until the next flush.
+ */
+export interface Applier {
+  /** Takes a change. Undefined when there is nothing to wait for; flushes at its bounds. */
+  add(table: ApplyTable, change: RowChange, origin: ChangeOrigin): Promise<void> | undefined;
+  /** Empties tables together: their foreign keys may refer to each other. */
+  truncate(tables: readonly ApplyTable[]): Promise<void>;
+  /** Executes everything that was added. */
+  flush(): Promise<void>;
+  readonly counters: Readonly<ApplyCounters>;
+  /** Of the read back: the target is not consistent before the stream has passed this position. */
+  readonly readBackUntil: Lsn | undefined;
+}
+
+/** What was added and not executed yet, in order. */
+interface PendingChanges {
+  tables: ApplyTable[];
+  changes: RowChange[];
+  origins: ChangeOrigin[];
+  bytes: number;
+}
+
+/**
+ * The planner takes an array parameter for ten rows or for as many as it has, and would read a
+ * whole table for some thousands: by its index is always cheap enough. Amounts of money are
+ * written without a locale on both sides.
+ */
+const SETTINGS_SQL = `select ${[
+  ['enable_seqscan', 'off'],
+  ['enable_hashjoin', 'off'],
+  ['enable_mergejoin', 'off'],
+  ['jit', 'off'],
+  ['lc_monetary', 'C'],
+]
+  .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
+  .join(', ')}`;
+
+/** Failures of a set for which its changes are tried one by one, in their order. */
+const REPLAYED_CLASSES = ['21', '22', '23'];
+
+/** Cannot insert into or update a GENERATED ALWAYS column; the cached plan has another result. */
+const REPLAYED_CODES = ['428C9', '0A000'];
+
+export function createApplier(session: PgSession, options: ApplierOptions): Applier {
+  const { readBack, maxPendingChanges = 20_000, maxPendingBytes = 16 * 1024 * 1024 } = options;
+  const target = targetSession(session);
+  const counters: ApplyCounters = { inserts: 0, updates: 0, deletes: 0, truncates: 0, applied: 0 };
+  let pending = noChanges();
+  let isPrepared = false;
+
+  const prepare = async (tables: Iterable<ApplyTable>): Promise<void> => {
+    if (!isPrepared) await session.query(SETTINGS_SQL);
+    isPrepared = true;
+    for (const { hasDeferrable } of tables) {
+      if (!hasDeferrable) continue;
+      // The source's transaction may have been valid only at its end.
+      await session.query('set constraints all deferred');
+      return;
+    }
+  };
+
+  const flush = async (): Promise<void> => {
+    const taken = pending;
+    if (taken.changes.length === 0) return;
+    pending = noChanges();
+    await prepare(new Set(taken.tables));
+    await (taken.changes.length === 1
+      ? applyOneByOne(target, taken, readBack)
+      : applyMerged(target, taken, readBack));
+    for (const { action } of taken.changes) {
+      counters[action === 'I' ? 'inserts' : action === 'U' ? 'updates' : 'deletes'] += 1;
+    }
+    counters.applied += taken.changes.length;
+  };
+
+  return {
+    counters,
+    flush,
+    get readBackUntil() {
+      return readBack?.until;
+    },
+
+    add(table, change, origin) {
+      // A very large row goes by itself: in an array it would be escaped, and grow.
+      if (change.bytes > maxPendingBytes && pending.changes.length > 0) {
+        return flush().then(() => this.add(table, change, origin));
+      }
+      pending.tables.push(table);
+      pending.changes.push(change);
+      pending.origins.push(origin);
+      pending.bytes += change.bytes;
+      const isFull =
+        pending.changes.length >= maxPendingChanges || pending.bytes >= maxPendingBytes;
+      return isFull ? flush() : undefined;
+    },
+
+    async truncate(tables) {
+      await flush();
+      if (tables.length === 0) return;
+      await prepare(tables);
+      const names = [...new Set(tables.map(({ sql }) => `only ${sql}`))];
+      try {
+        await session.query(`truncate ${names.join(', ')}`);
+      } catch (error) {
+        throw wrapError(error, `Truncating ${names.join(', ')} failed`);
+      }
+      counters.truncates += tables.length;
+      counters.applied += tables.length;
+    },
+  };
+}
+
+function noChanges(): PendingChanges {
+  return { tables: [], changes: [], origins: [], bytes: 0 };
+}
+
+/** As sets, and when the target does not take them so, one by one. */
+async function applyMerged(
+  target: TargetSession,
+  pending: PendingChanges,
+  readBack: ReadBack | undefined,
+): Promise<void> {
+  const merges = mergeByTable(pending);
+  if (merges === undefined) return await applyOneByOne(target, pending, readBack);
+  await target.session.query('savepoint pgmove_apply');
+  try {
+    for (const { table, steps } of merges) {
+      for (const step of steps) {
+        if (step.kind === 'set') await applySet(target, step, readBack);
+        else await applyAlone(target, table, step.change, step.origin, readBack);
+      }
+    }
+  } catch (error) {
+    if (!isReplayed(error)) throw wrapped(error);
+    await target.session.query('rollback to savepoint pgmove_apply');
+    await applyOneByOne(target, pending, readBack);
+  }
+  await target.session.query('release savepoint pgmove_apply');
+}
+
+function mergeByTable({ tables, changes, origins }: PendingChanges): TableMerge[] | undefined {
+  const merges = new Map<ApplyTable, TableMerge>();
+  let last: TableMerge | undefined;
+  try {
+    for (let i = 0; i < changes.length; i++) {
+      const [table, change, origin] = [tables[i], changes[i], origins[i]];
+      if (table === undefined || change === undefined || origin === undefined) continue;
+      if (last?.table !== table) last = merges.get(table);
+      if (last === undefined) {
+        last = new TableMerge(table);
+        merges.set(table, last);
+      }
+      last.add(change, origin);
+    }
+  } catch (error) {
+    if (error instanceof ImpossibleSequence) return undefined;
+    throw error;
+  }
+  return [...merges.values()];
+}
+
+/** In the order of the stream; only here it is decided that the target has diverged. */
+async function applyOneByOne(
+  target: TargetSession,
+  { tables, changes, origins }: PendingChanges,
+  readBack: ReadBack | undefined,
+): Promise<void> {
+  for (let i = 0; i < changes.length; i++) {
+    const [table, change, origin] = [tables[i], changes[i], origins[i]];
+    if (table === undefined || change === undefined || origin === undefined) continue;
+    try {
+      await applyAlone(target, table, change, origin, readBack);
+    } catch (error) {
+      throw changeFailure(table, change, origin, error);
+    }
+  }
+}
+
+async function applyAlone(
+  target: TargetSession,
+  table: ApplyTable,
+  change: RowChange,
+  origin: ChangeOrigin,
+  readBack: ReadBack | undefined,
+): Promise<void> {
+  const values = readBack && (await readBackChange(table, change, origin, readBack));
+  await applySingle(target, table, change, origin, {
+    values,
+    isNullUnsure: readBack !== undefined,
+  });
+}
+
+function isReplayed(error: unknown): boolean {
+  if (error instanceof CountMismatch) return true;
+  if (error instanceof MigrationError) return error.kind === 'diverged';
+  const code = codeOf(error) ?? '';
+  return REPLAYED_CODES.includes(code) || REPLAYED_CLASSES.includes(code.slice(0, 2));
+}
+
+function wrapped(error: unknown): MigrationError {
+  if (error instanceof MigrationError) return error;
+  return wrapError(error, 'Applying changes to the target failed');
+}

@@ -1,0 +1,104 @@
+import { withAlwaysWritable } from './identityAlways.ts';
+import type { MergedSet } from './merge.ts';
+import { readBackSet } from './readBackSet.ts';
+import type { ReadBack } from './readBack.ts';
+import {
+  arrayParameters,
+  deleteStatement,
+  insertStatement,
+  updateStatements,
+} from './setStatements.ts';
+import type { SetStatement } from './setStatements.ts';
+import type { Shape } from './shape.ts';
+import type { TargetSession } from './targetSession.ts';
+
+/** Thrown when a set did not touch as many rows as it has: the changes are applied one by one. */
+export class CountMismatch extends Error {}
+
+/** Slots that one statement is sent for. */
+interface SetParts {
+  deletes: number[];
+  updates: Map<Shape, number[]>;
+  inserts: Map<Shape, number[]>;
+}
+
+/**
+ * Executes merged changes: deletes, then updates, then inserts, so that values of other unique
+ * columns are free before they are taken again. Where that does not do, the server says so.
+ */
+export async function applySet(
+  target: TargetSession,
+  set: MergedSet,
+  readBack: ReadBack | undefined,
+): Promise<void> {
+  if (readBack !== undefined) await readBackSet(set, readBack);
+  const { table, key } = set;
+  const parts = partsOf(set);
+  if (key !== undefined && parts.deletes.length > 0) {
+    await runSet(target, set, deleteStatement(table, key), parts.deletes);
+  }
+  for (const [shape, slots] of parts.updates) {
+    if (key === undefined) throw new CountMismatch();
+    const statements = updateStatements(shape, key);
+    if (await findsAlwaysChanged(target, set, statements.alwaysChanged, slots)) {
+      await withAlwaysWritable(target, table, () =>
+        runSet(target, set, statements.updateAll, slots),
+      );
+    } else {
+      await runSet(target, set, statements.update, slots);
+    }
+  }
+  for (const [shape, slots] of parts.inserts) {
+    await runSet(target, set, insertStatement(shape), slots);
+  }
+}
+
+function partsOf(set: MergedSet): SetParts {
+  const parts: SetParts = { deletes: [], updates: new Map(), inserts: new Map() };
+  const { states, shapes } = set;
+  let [lastUpdate, updates]: [Shape | undefined, number[]] = [undefined, []];
+  let [lastInsert, inserts]: [Shape | undefined, number[]] = [undefined, []];
+  for (let slot = 0; slot < states.length; slot++) {
+    const state = states[slot];
+    const shape = shapes[slot];
+    if (state === 'delete' || state === 'replace') parts.deletes.push(slot);
+    if (shape === undefined) continue;
+    if (state === 'update') {
+      if (shape !== lastUpdate) [lastUpdate, updates] = [shape, slotsOf(parts.updates, shape)];
+      updates.push(slot);
+    } else {
+      if (shape !== lastInsert) [lastInsert, inserts] = [shape, slotsOf(parts.inserts, shape)];
+      inserts.push(slot);
+    }
+  }
+  return parts;
+}
+
+function slotsOf(groups: Map<Shape, number[]>, shape: Shape): number[] {
+  let slots = groups.get(shape);
+  if (slots === undefined) {
+    slots = [];
+    groups.set(shape, slots);
+  }
+  return slots;
+}
+
+async function runSet(
+  target: TargetSession,
+  set: MergedSet,
+  statement: SetStatement,
+  slots: readonly number[],
+): Promise<void> {
+  const count = await target.run(statement.text, arrayParameters(statement, set, slots));
+  if (count !== slots.length) throw new CountMismatch();
+}
+
+async function findsAlwaysChanged(
+  target: TargetSession,
+  set: MergedSet,
+  statement: SetStatement | undefined,
+  slots: readonly number[],
+): Promise<boolean> {
+  if (statement === undefined) return false;
+  return (await target.run(statement.text, arrayParameters(statement, set, slots))) > 0;
+}

@@ -1,0 +1,187 @@
+import type { ApplyColumn, ApplyKey, ApplyTable } from './catalog.ts';
+import { ArrayLiteral } from './arrayLiteral.ts';
+import type { MergedSet } from './merge.ts';
+import type { Shape } from './shape.ts';
+
+/** Where one array parameter takes its elements from. */
+interface ArraySource {
+  readonly column: ApplyColumn;
+  readonly from: 'key' | 'values';
+  readonly index: number;
+}
+
+/** A statement over the rows of `unnest`, one array per column. */
+export interface SetStatement {
+  readonly text: string;
+  readonly sources: readonly ArraySource[];
+}
+
+interface ShapeStatements {
+  insert: SetStatement | undefined;
+  updates: Map<ApplyKey, UpdateStatements>;
+}
+
+export interface UpdateStatements {
+  readonly update: SetStatement;
+  /** GENERATED ALWAYS columns that are present: an update may not write them. */
+  readonly always: readonly ApplyColumn[];
+  /** Finds the rows in which one of those columns changes. */
+  readonly alwaysChanged: SetStatement | undefined;
+  /** Writes those columns too: they have to be made BY DEFAULT first. */
+  readonly updateAll: SetStatement;
+}
+
+const byShape = new WeakMap<Shape, ShapeStatements>();
+const deleteByKey = new WeakMap<ApplyKey, SetStatement>();
+
+function statementsOf(shape: Shape): ShapeStatements {
+  let statements = byShape.get(shape);
+  if (statements === undefined) {
+    statements = { insert: undefined, updates: new Map() };
+    byShape.set(shape, statements);
+  }
+  return statements;
+}
+
+export function insertStatement(shape: Shape): SetStatement {
+  const statements = statementsOf(shape);
+  return (statements.insert ??= makeInsert(shape));
+}
+
+export function updateStatements(shape: Shape, key: ApplyKey): UpdateStatements {
+  const { updates } = statementsOf(shape);
+  let statements = updates.get(key);
+  if (statements === undefined) {
+    statements = makeUpdates(shape, key);
+    updates.set(key, statements);
+  }
+  return statements;
+}
+
+export function deleteStatement(table: ApplyTable, key: ApplyKey): SetStatement {
+  let statement = deleteByKey.get(key);
+  if (statement === undefined) {
+    const sources = keySources(key);
+    const text =
+      `delete from only ${table.sql} t using ${unnestSql(sources)} ` +
+      `where ${joinSql(key, sources)}`;
+    statement = { text, sources };
+    deleteByKey.set(key, statement);
+  }
+  return statement;
+}
+
+function makeInsert(shape: Shape): SetStatement {
+  const sources = shape.fields.map(({ column, index }) => ({
+    column,
+    from: 'values' as const,
+    index,
+  }));
+  return {
+    text:
+      `insert into ${shape.table.sql} (${shape.fields.map(({ column }) => column.sql).join(', ')}) ` +
+      `${overridingSql(shape.table)}select ${sources.map(elementSql).join(', ')} ` +
+      `from ${unnestSql(sources)}`,
+    sources,
+  };
+}
+
+/** Identity columns that are GENERATED ALWAYS take the source's values only when told so. */
+export function overridingSql(table: ApplyTable): string {
+  return table.hasIdentity ? 'overriding system value ' : '';
+}
+
+function makeUpdates(shape: Shape, key: ApplyKey): UpdateStatements {
+  // A merged update never changes its key.
+  const fields = shape.fields.filter(({ column }) => !key.columns.includes(column));
+  const always = fields.filter(({ column }) => column.identity === 'a');
+  const others = fields.filter(({ column }) => column.identity !== 'a');
+  const toSources = (chosen: typeof fields) => [
+    ...keySources(key),
+    ...chosen.map(({ column, index }) => ({ column, from: 'values' as const, index })),
+  ];
+  const build = (chosen: typeof fields): SetStatement => {
+    const sources = toSources(chosen);
+    const { table } = shape;
+    // Where nothing but the key is there to set, the row still has to be there.
+    const text =
+      chosen.length === 0
+        ? `select from only ${table.sql} t join ${unnestSql(sources)} on ${joinSql(key, sources)}`
+        : `update only ${table.sql} t set ${setSql(key, sources)} from ${unnestSql(sources)} ` +
+          `where ${joinSql(key, sources)}`;
+    return { text, sources };
+  };
+  return {
+    update: build(others),
+    always: always.map(({ column }) => column),
+    alwaysChanged:
+      always.length === 0 ? undefined : makeAlwaysChanged(shape, key, toSources(always)),
+    updateAll: build(fields),
+  };
+}
+
+function makeAlwaysChanged(
+  { table }: Shape,
+  key: ApplyKey,
+  sources: readonly ArraySource[],
+): SetStatement {
+  const changed = sources
+    .map((source, i) => ({ source, element: elementSql(source, i) }))
+    .slice(key.columns.length)
+    .map(({ source, element }) => `t.${source.column.sql} is distinct from ${element}`);
+  return {
+    text:
+      `select from only ${table.sql} t join ${unnestSql(sources)} ` +
+      `on ${joinSql(key, sources)} where ${changed.join(' or ')} limit 1`,
+    sources,
+  };
+}
+
+export function keySources(key: ApplyKey): ArraySource[] {
+  return key.columns.map((column, index) => ({ column, from: 'key', index }));
+}
+
+function setSql(key: ApplyKey, sources: readonly ArraySource[]): string {
+  return sources
+    .map((source, i) => `${source.column.sql} = ${elementSql(source, i)}`)
+    .slice(key.columns.length)
+    .join(', ');
+}
+
+export function joinSql(key: ApplyKey, sources: readonly ArraySource[]): string {
+  return key.columns
+    .map((column, i) => {
+      const source = sources[i];
+      const element = source === undefined ? '' : elementSql(source, i);
+      return `t.${column.sql} ${key.operators[i]} ${element}`;
+    })
+    .join(' and ');
+}
+
+/** The arrays as a table u with a column c0, c1, … for each. */
+export function unnestSql(sources: readonly ArraySource[], alias?: string): string {
+  // Only the bare name is the form of unnest that takes several arrays.
+  const arrays = sources.map(({ column }, i) => `$${i + 1}::${column.type.arraySql ?? 'text[]'}`);
+  const names = sources.map((_source, i) => `c${i}`).join(', ');
+  return `unnest(${arrays.join(', ')}) ${alias ?? `u (${names})`}`;
+}
+
+function elementSql({ column }: ArraySource, i: number): string {
+  return column.type.arraySql === undefined ? `u.c${i}::${column.type.sql}` : `u.c${i}`;
+}
+
+/** The array parameters of a statement for the chosen slots of a set. */
+export function arrayParameters(
+  statement: SetStatement,
+  set: Pick<MergedSet, 'keys' | 'values'>,
+  slots: readonly number[],
+): string[] {
+  return statement.sources.map(({ column, from, index }) => {
+    const { type } = column;
+    const isArray = type.arraySql !== undefined;
+    const literal = new ArrayLiteral(isArray && type.isPlain, isArray ? type.delimiter : ',');
+    const rows = from === 'key' ? set.keys : set.values;
+    for (const slot of slots) literal.add(rows[slot]?.[index] ?? null);
+    return literal.toString();
+  });
+}
