@@ -127,6 +127,9 @@ async function writeSettings(
   await writeFile(file, `${await readFile(file, 'utf8')}\n${lines.join('\n')}\n`);
 }
 
+/** A standby says that its connections are read-only. */
+const READY = /database system is ready to accept (read[- ]only )?connections/;
+
 class Cluster implements ThrowawayCluster {
   readonly port: number;
   readonly dataFolder: string;
@@ -209,7 +212,7 @@ class Cluster implements ThrowawayCluster {
       );
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         this.#log = (this.#log + text).slice(-20_000);
-        if (this.#log.includes('database system is ready to accept connections')) resolve();
+        if (READY.test(this.#log)) resolve();
       });
     });
   }
