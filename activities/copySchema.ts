@@ -47,6 +47,9 @@ defineActivity('copySchema', async (input, env) => {
   return null;
 });
 
+/** What is restored here; the rest waits in the store. */
+type PreDataPlan = Pick<SchemaPlan, 'preData' | 'database' | 'leftOut'>;
+
 interface RestoreScope {
   hash: string;
   database: string;
@@ -58,7 +61,7 @@ interface RestoreScope {
 async function restore(
   env: ActivityEnvironment,
   target: PgSession,
-  plan: SchemaPlan,
+  plan: PreDataPlan,
   scope: RestoreScope,
 ): Promise<void> {
   const { ref } = env.record;
@@ -74,7 +77,7 @@ async function dumpPlan(
   database: string,
   generation: number,
   snapshot: string,
-): Promise<{ plan: SchemaPlan; hash: string }> {
+): Promise<{ plan: PreDataPlan; hash: string }> {
   const { ref } = env.record;
   const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-dump-'));
   try {
@@ -91,7 +94,8 @@ async function dumpPlan(
     const excludedTableOids = await excludedRelations(source, env.record.spec);
     const plan = await planSchema(source, entries, { excludedTableOids });
     await writeSchemaParts(env, { database, generation }, plan);
-    return { plan, hash: hashOf(entries) };
+    const { preData, leftOut } = plan;
+    return { plan: { preData, leftOut, database: plan.database }, hash: hashOf(entries) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -10,7 +10,8 @@ import { releaseSnapshot } from './steps/releaseSnapshot.ts';
 defineActivity('finishCopy', async ({ ref, database, generation }, env) => {
   let failedTables = 0;
   const open: string[] = [];
-  for await (const table of env.stores.tables.all(ref.id, database)) {
+  const columns = ['schema', 'table', 'state'] as const;
+  for await (const table of env.stores.tables.all(ref.id, database, columns)) {
     if (table.state === 'failed') failedTables += 1;
     else if (table.state !== 'completed') open.push(`${table.schema}.${table.table}`);
   }

@@ -12,7 +12,8 @@ defineActivity('verifyDatabase', async (input, env) => {
   if (verify === 'none') return { differenceCount: 0 };
   await setOperation(env.stores, ref, database, 'Comparing source and target');
   const tables: { schema: string; name: string }[] = [];
-  for await (const { schema, table } of env.stores.tables.all(ref.id, database)) {
+  const rows = env.stores.tables.all(ref.id, database, ['schema', 'table']);
+  for await (const { schema, table } of rows) {
     tables.push({ schema, name: table });
   }
   const { tableCount, differences } = await verifyContent({

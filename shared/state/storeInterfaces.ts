@@ -97,7 +97,12 @@ export interface TableStore {
     database: string,
     options?: { state?: TableState; top?: number; continuation?: string },
   ): Promise<Page<TableRecord>>;
-  all(migrationId: string, database: string): AsyncIterable<TableRecord>;
+  /** Every table, with all its columns or just those named. */
+  all<Column extends keyof TableRecord = keyof TableRecord>(
+    migrationId: string,
+    database: string,
+    columns?: readonly Column[],
+  ): AsyncIterable<Pick<TableRecord, Column>>;
   deleteAll(migrationId: string, database: string): Promise<void>;
 }
 

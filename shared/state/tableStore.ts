@@ -67,10 +67,11 @@ export function openTableStore(clients: Clients): TableStore {
       return continuation === undefined ? { rows } : { rows, continuation };
     },
 
-    all: async function* (migrationId, database) {
+    all: async function* (migrationId, database, columns) {
       const client = await clients.table('tables');
       const filter = partitionFilter(partitionOf(migrationId, database));
-      for await (const row of client.listEntities<RawRow>({ queryOptions: { filter } })) {
+      const queryOptions = columns === undefined ? { filter } : { filter, select: [...columns] };
+      for await (const row of client.listEntities<RawRow>({ queryOptions })) {
         yield decodeTable(row);
       }
     },

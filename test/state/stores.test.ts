@@ -195,6 +195,8 @@ describe('tables', () => {
     ]);
     await tables.updateMany(ref.id, 'shop', [{ tableId: '1001', startedOn: undefined }]);
     const all = await toArray(tables.all(ref.id, 'shop'));
+    const named = await toArray(tables.all(ref.id, 'shop', ['tableId', 'state']));
+    expect(named).toMatchObject(all.map(({ tableId, state: is }) => ({ tableId, state: is })));
     expect(all).toHaveLength(250);
     expect(all[0]).toEqual(sampleTable('1000'));
     expect(all[1]).toEqual(sampleTable('1001', { state: 'copying', rows: 5 }));

@@ -104,13 +104,13 @@ function readEntry(reader: ArchiveReader, minor: number): ArchiveEntry {
   const section = SECTIONS[reader.int()] ?? 'none';
   const sql = reader.text() ?? '';
   const dropSql = reader.text() ?? '';
-  reader.text(); // The COPY statement.
+  reader.skipText(); // The COPY statement.
   const schema = reader.text() ?? '';
-  reader.text(); // Tablespaces do not travel between servers.
+  reader.skipText(); // Tablespaces do not travel between servers.
   const accessMethod = minor >= 14 ? (reader.text() ?? '') : '';
   if (minor >= 16) reader.int(); // relkind
   const owner = reader.text() ?? '';
-  reader.text(); // WITH OIDS, gone since 12.
+  reader.skipText(); // WITH OIDS, gone since 12.
   const dependencies: number[] = [];
   for (let next = reader.text(); next !== undefined; next = reader.text()) {
     dependencies.push(Number(next));
@@ -194,15 +194,20 @@ class ArchiveReader {
   }
 
   text(): string | undefined {
+    const start = this.skipText();
+    return start === undefined ? undefined : this.#bytes.toString('utf8', start, this.#at);
+  }
+
+  /** Gives where the text began, or undefined where there is none. */
+  skipText(): number | undefined {
     const length = this.int();
     if (length < 0) return undefined;
-    const end = this.#at + length;
-    if (end > this.#bytes.length) {
+    const start = this.#at;
+    this.#at += length;
+    if (this.#at > this.#bytes.length) {
       throw new MigrationError('toolFailed', 'The archive of pg_dump ends too early.');
     }
-    const text = this.#bytes.toString('utf8', this.#at, end);
-    this.#at = end;
-    return text;
+    return start;
   }
 
   skipOffset(): void {
