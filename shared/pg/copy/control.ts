@@ -101,7 +101,6 @@ create table if not exists pgmove.tables (
   table_id oid primary key,
   schema_name text not null,
   table_name text not null,
-  fingerprint text not null default '',
   unique (schema_name, table_name)
 );
 create table if not exists pgmove.held (

@@ -158,19 +158,14 @@ export async function noteIndexed(session: PgSession, oids: readonly number[]): 
 /** Every planned table is known to the stream; only new ones are added, and begin as pending. */
 export async function writePlannedTables(
   session: PgSession,
-  tables: readonly { oid: number; schema: string; name: string; fingerprint: string }[],
+  tables: readonly { oid: number; schema: string; name: string }[],
 ): Promise<void> {
   const oids = tables.map(({ oid }) => oid);
   await session.query(
-    `insert into pgmove.tables (table_id, schema_name, table_name, fingerprint)
-     select * from unnest($1::oid[], $2::text[], $3::text[], $4::text[])
+    `insert into pgmove.tables (table_id, schema_name, table_name)
+     select * from unnest($1::oid[], $2::text[], $3::text[])
      on conflict (table_id) do nothing`,
-    [
-      oids,
-      tables.map(({ schema }) => schema),
-      tables.map(({ name }) => name),
-      tables.map(({ fingerprint }) => fingerprint),
-    ],
+    [oids, tables.map(({ schema }) => schema), tables.map(({ name }) => name)],
   );
   await session.query(
     `insert into pgmove.copies (table_id, part, generation, snapshot, state)

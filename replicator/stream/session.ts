@@ -1,0 +1,389 @@
+import { MigrationError } from '../../shared/errors/migrationError.ts';
+import { connect } from '../../shared/pg/connect.ts';
+import type { PgSession } from '../../shared/pg/connect.ts';
+import type { PgEndpoint } from '../../shared/pg/endpoint.ts';
+import type { TableFilter } from '../../shared/pg/tablePattern.ts';
+import { requireMarker } from '../../shared/pg/copy/fence.ts';
+import { openReadBack } from '../../shared/wal/apply/readBack.ts';
+import { requireSameServer } from '../../shared/wal/copy/tableSnapshot.ts';
+import { listenForStates } from '../../shared/wal/copy/waitForHold.ts';
+import type { Lsn } from '../../shared/wal/lsn.ts';
+import type { WalMessage } from '../../shared/wal/messages.ts';
+import { probePlugin } from '../../shared/wal/plugin.ts';
+import { takeOver } from '../../shared/wal/progress.ts';
+import type { StreamProgress } from '../../shared/wal/progress.ts';
+import { checkSlot } from '../../shared/wal/slot.ts';
+import { openWalStream } from '../../shared/wal/stream.ts';
+import type { WalStream } from '../../shared/wal/stream.ts';
+import { Group, writeProgress } from './group.ts';
+import type { GroupCounters } from './group.ts';
+import { Handshakes } from './handshakes.ts';
+import { PartSnapshots } from './partSnapshots.ts';
+import { replayHeld } from './replay.ts';
+import { SourceWatch } from './sourceWatch.ts';
+import type { StreamReport } from './sourceWatch.ts';
+import { readExpectedSchema, TableBook } from './tableBook.ts';
+import { VisibilityWatch } from './visibilityWatch.ts';
+
+export interface StreamOptions {
+  source: PgEndpoint;
+  target: PgEndpoint;
+  migrationId: string;
+  slot: string;
+  /** Of the slot: see pgmove.progress. */
+  generation: number;
+  filter: TableFilter;
+  applicationName: string;
+  signal: AbortSignal;
+  /** Apply nothing that ends after this position; undefined: everything. Asked between groups. */
+  drainTo: () => Lsn | undefined;
+  /** Called about once a second, and at once when the stage changes. */
+  onReport: (report: StreamReport) => void;
+  /** Counts go on from these: a session is one of many in the life of a stream. */
+  counters: GroupCounters;
+  /** For tests: is called at named points and may throw. */
+  failPoint?: (name: string) => void | Promise<void>;
+}
+
+/** A group is committed when it has this much, at the end of a transaction. */
+const MOST_CHANGES = 100_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_MS = 250;
+
+/** How often the tables' states are read without a notification, and other things are looked at. */
+const LOOK_EVERY_MS = 500;
+
+/** Transactions are seen visible by looking at the source this often while a copy waits for them. */
+const VISIBLE_EVERY_MS = 20;
+
+/** An idle stream's position is written this often. */
+const IDLE_PROGRESS_MS = 5_000;
+
+/**
+ * One session of a database's stream: takes over the progress, reads the slot, and keeps the target
+ * up to date until the signal ends it. Throws for what needs another session (connectionFailed,
+ * lockTimeout) or somebody to act (diverged, schemaChanged, slotLost).
+ */
+export async function runStream(options: StreamOptions): Promise<void> {
+  const { signal, applicationName } = options;
+  try {
+    await using target = await openTarget(options);
+    await using source = await connect(options.source, {
+      applicationName,
+      signal,
+      settings: { default_transaction_read_only: 'on' },
+    });
+    await using watched = await connect(options.source, {
+      applicationName,
+      signal,
+      settings: { default_transaction_read_only: 'on' },
+    });
+    const progress = await takeOver(target, options.generation);
+    await requireSameServer(source, progress.systemIdentifier);
+    await checkSlot(source, options.slot, {
+      position: progress.lsn,
+      systemIdentifier: progress.systemIdentifier,
+      timeline: progress.timeline,
+    });
+    const plugin = await probePlugin(source, options.slot);
+    await using stream = await openWalStream({
+      endpoint: options.source,
+      slot: options.slot,
+      start: progress.lsn,
+      applicationName,
+      signal,
+      plugin,
+    });
+    const session = new StreamSession(options, {
+      target,
+      source,
+      watched,
+      stream,
+      progress,
+      isNullAmbiguous: plugin.isNullAmbiguous,
+    });
+    await session.run();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** Where `session_replication_role` may not be set, no trigger or rule exists before the cutover. */
+async function openTarget(options: StreamOptions): Promise<PgSession> {
+  const { applicationName, signal } = options;
+  const target = await connect(options.target, {
+    applicationName,
+    signal,
+    settings: { synchronous_commit: 'on', lc_monetary: 'C' },
+  });
+  try {
+    await requireMarker(target, options.target.database, options.migrationId);
+    await listenForStates(target);
+    return target;
+  } catch (error) {
+    await target.close();
+    throw error;
+  }
+}
+
+/** Tries to make triggers and rules of the session stand still. */
+async function setReplicaRole(target: PgSession): Promise<boolean> {
+  try {
+    await target.query("set session_replication_role = 'replica'");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Parts {
+  target: PgSession;
+  /** For what has to be quick: which transactions are visible, values that are read back. */
+  source: PgSession;
+  /** For what may take a moment: the slot, the schema. */
+  watched: PgSession;
+  stream: WalStream;
+  progress: StreamProgress;
+  /** A null of a number may stand for NaN or infinity: see shared/wal/plugin.ts. */
+  isNullAmbiguous: boolean;
+}
+
+class StreamSession {
+  readonly #options: StreamOptions;
+  readonly #parts: Parts;
+  readonly #book: TableBook;
+  readonly #watch: VisibilityWatch;
+  readonly #sourceWatch: SourceWatch;
+  #appliedLsn: Lsn;
+  #isNoticed = true;
+  #lookedAt = 0;
+  #idleWrittenAt = Date.now();
+  /** Messages behind the position of the cutover. */
+  #backlog: WalMessage[] | undefined;
+  #drainedTo: Lsn | undefined;
+  /** Ends a pause in which no message is taken. */
+  #resume: () => void = () => undefined;
+
+  constructor(options: StreamOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#book = new TableBook(parts.target, options.generation);
+    this.#watch = new VisibilityWatch(parts.source, parts.progress.unconfirmed);
+    const { consistentPoint } = parts.progress;
+    this.#sourceWatch = new SourceWatch(parts.watched, this.#book, { ...options, consistentPoint });
+    this.#appliedLsn = parts.progress.lsn;
+  }
+
+  async run(): Promise<void> {
+    const { target, source, stream, progress } = this.#parts;
+    const { epoch } = progress;
+    const { signal, failPoint } = this.#options;
+    const onAbort = () => {
+      stream.wake();
+      this.#resume();
+    };
+    const wake = () => {
+      this.#isNoticed = true;
+      onAbort();
+    };
+    target.client.on('notification', wake);
+    const timer = setInterval(onAbort, LOOK_EVERY_MS);
+    signal.addEventListener('abort', onAbort, { once: true });
+    await using partSnapshots = new PartSnapshots(this.#options.source, {
+      applicationName: this.#options.applicationName,
+      slotSnapshot: progress.slotSnapshot,
+      systemIdentifier: progress.systemIdentifier,
+      signal,
+      onChange: wake,
+    });
+    const handshakes = new Handshakes(target, this.#book, this.#watch, partSnapshots, {
+      epoch,
+      ...(failPoint === undefined ? {} : { failPoint }),
+    });
+    const isReplicaRole = await setReplicaRole(target);
+    const group = new Group(target, this.#book, this.#options.counters, {
+      epoch,
+      applier: {
+        isReplicaRole,
+        ...(this.#parts.isNullAmbiguous ? { readBack: openReadBack(source) } : {}),
+      },
+      onUnplanned: (schema, table) => this.#sourceWatch.noteUnplanned(schema, table),
+    });
+    stream.confirm(this.#appliedLsn);
+    try {
+      while (!signal.aborted) {
+        await this.#betweenGroups(group, handshakes);
+        if (this.#drainedTo !== undefined) {
+          // Nothing more is applied; the wake-ups see when that changes.
+          await new Promise<void>((resolve) => (this.#resume = resolve));
+          continue;
+        }
+        const messages = this.#backlog ?? (await this.#nextMessages(handshakes));
+        this.#backlog = undefined;
+        if (messages.length > 0) await this.#takeAll(group, messages);
+      }
+    } finally {
+      clearInterval(timer);
+      signal.removeEventListener('abort', onAbort);
+      target.client.removeListener('notification', wake);
+      await this.#sourceWatch.stop();
+    }
+  }
+
+  async #nextMessages(handshakes: Handshakes): Promise<WalMessage[]> {
+    const { stream } = this.#parts;
+    if (!handshakes.isWaiting) return await stream.next();
+    const timer = setTimeout(() => {
+      this.#isNoticed = true;
+      stream.wake();
+    }, VISIBLE_EVERY_MS);
+    try {
+      return await stream.next();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Everything that must not happen inside a group: states, hand-shakes, replays, reports. */
+  async #betweenGroups(group: Group, handshakes: Handshakes): Promise<void> {
+    const { target } = this.#parts;
+    const { failPoint } = this.#options;
+    await failPoint?.('betweenGroups');
+    const now = Date.now();
+    if (this.#isNoticed || now - this.#lookedAt >= LOOK_EVERY_MS) {
+      this.#isNoticed = false;
+      this.#lookedAt = now;
+      await this.#book.refresh();
+      let hasChanged = await handshakes.restartLost();
+      hasChanged = (await handshakes.work()) || hasChanged;
+      if (hasChanged) await this.#book.refresh();
+    }
+    for (const table of this.#book.inState('indexed')) {
+      // One chunk for each table, then the stream goes on.
+      const isReady = await replayHeld(target, group, table, failPoint);
+      if (!isReady) this.#isNoticed = true;
+    }
+    this.#lookAtDrain();
+    await this.#writeIdleProgress();
+    if (this.#book.isPlanned && !this.#sourceWatch.knowsSchema) {
+      this.#sourceWatch.expectSchema(await readExpectedSchema(target, this.#options.generation));
+    }
+    this.#sourceWatch.report({
+      appliedLsn: this.#position(),
+      receivedLsn: this.#parts.stream.receivedLsn,
+      readBackUntil: group.readBackUntil ?? this.#parts.progress.readBackLsn,
+      isDrained: this.#drainedTo !== undefined,
+    });
+  }
+
+  /** With nothing waiting, what the keepalive says is reached too. */
+  #position(): Lsn {
+    const { idleLsn } = this.#parts.stream;
+    const isIdle = this.#backlog === undefined && idleLsn !== undefined;
+    return isIdle && idleLsn > this.#appliedLsn ? idleLsn : this.#appliedLsn;
+  }
+
+  #lookAtDrain(): void {
+    const drainTo = this.#options.drainTo();
+    // The cutover failed, or another one is asked for: the stream goes on.
+    if (drainTo !== this.#drainedTo) this.#drainedTo = undefined;
+    if (drainTo !== undefined && this.#appliedLsn >= drainTo) this.#drainedTo = drainTo;
+  }
+
+  /** Without transactions the position moves with the keepalives, or the WAL would pile up. */
+  async #writeIdleProgress(): Promise<void> {
+    const { stream, target, progress } = this.#parts;
+    const { idleLsn } = stream;
+    if (this.#backlog !== undefined || idleLsn === undefined) return;
+    if (idleLsn <= this.#appliedLsn) return;
+    const isAwaited =
+      this.#appliedLsn < this.#book.copiedUpTo || this.#options.drainTo() !== undefined;
+    if (!isAwaited && Date.now() - this.#idleWrittenAt < IDLE_PROGRESS_MS) return;
+    await this.#watch.look();
+    await writeProgress(target, progress.epoch, {
+      lsn: idleLsn,
+      unconfirmed: this.#watch.unconfirmed,
+      readBackLsn: undefined,
+    });
+    this.#idleWrittenAt = Date.now();
+    this.#appliedLsn = idleLsn;
+    stream.confirm(idleLsn);
+    this.#lookAtDrain();
+  }
+
+  /** Takes messages to the end of a group: between transactions, nothing there, or large enough. */
+  async #takeAll(group: Group, first: WalMessage[]): Promise<void> {
+    const { stream } = this.#parts;
+    const { signal, failPoint } = this.#options;
+    await failPoint?.('received');
+    let messages = first;
+    for (;;) {
+      const isDrained = await this.#take(group, messages);
+      if (isDrained) return;
+      if (signal.aborted) return;
+      if (!group.isInTransaction) {
+        const { ms, changes, bytes } = group.size;
+        const isFull = ms >= MOST_MS || changes >= MOST_CHANGES || bytes >= MOST_BYTES;
+        messages = isFull ? [] : stream.tryNext();
+        if (messages.length === 0) break;
+      } else {
+        messages = await stream.next();
+      }
+    }
+    await this.#commit(group);
+  }
+
+  /** @returns whether the position of the cutover was reached; the rest is kept for later. */
+  async #take(group: Group, messages: WalMessage[]): Promise<boolean> {
+    const drainTo = this.#options.drainTo();
+    for (const [index, message] of messages.entries()) {
+      switch (message.action) {
+        case 'B':
+          if (drainTo !== undefined && message.endLsn > drainTo) {
+            this.#backlog = messages.slice(index);
+            await this.#commit(group);
+            this.#drainedTo = drainTo;
+            return true;
+          }
+          group.beginTransaction(message.xid, message.endLsn, this.#appliedLsn);
+          break;
+        case 'C':
+          await group.endTransaction();
+          break;
+        case 'T': {
+          const waits = group.truncate(message.schema, message.table);
+          if (waits) await waits;
+          break;
+        }
+        case 'M':
+          break;
+        default: {
+          const waits = group.row(message);
+          if (waits) await waits;
+        }
+      }
+    }
+    return false;
+  }
+
+  async #commit(group: Group): Promise<void> {
+    const { stream } = this.#parts;
+    const { failPoint } = this.#options;
+    if (group.endLsn === undefined) return;
+    this.#watch.add(group.xids);
+    await failPoint?.('midGroup');
+    await Promise.all([group.flush(), this.#watch.look()]);
+    await failPoint?.('beforeCommit');
+    this.#appliedLsn = await group.commit(this.#watch.unconfirmed);
+    await failPoint?.('committed');
+    stream.confirm(this.#appliedLsn);
+  }
+}
+
+/** What a session ends with when it must not be begun again by itself. */
+export function needsOperator(error: unknown): boolean {
+  if (!(error instanceof MigrationError)) return false;
+  return ['diverged', 'schemaChanged', 'slotLost', 'dataFailed', 'permissionDenied'].includes(
+    error.kind,
+  );
+}
