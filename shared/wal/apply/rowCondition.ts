@@ -60,13 +60,14 @@ export async function rowCondition(
  * and json has none. It only narrows the search where it can use an index.
  */
 export function equalSql(column: ApplyColumn, value: Value, parameters: Parameters): string {
-  if (value === null) return `t.${column.sql} is null`;
+  // IS NULL would look into a composite value.
+  if (value === null) return `t.${column.sql} is not distinct from null`;
   const parameter = parameters.add(column, value);
   const equality = `t.${column.sql} operator(pg_catalog.=) ${parameter}`;
   if (column.isTextExact) return equality;
   // format calls the output function; a cast to text may be another function.
   const text =
-    `t.${column.sql} is not null and pg_catalog.format('%s', t.${column.sql}) collate pg_catalog."C" ` +
+    `t.${column.sql} is distinct from null and pg_catalog.format('%s', t.${column.sql}) collate pg_catalog."C" ` +
     `= pg_catalog.format('%s', ${parameter}) collate pg_catalog."C"`;
   return column.type.hasEquality ? `${equality} and ${text}` : text;
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
+import { endpointOf } from '../../pg/copy/copyPair.ts';
 import { connect } from '../../../shared/pg/connect.ts';
 import type { PgSession } from '../../../shared/pg/connect.ts';
 import { createApplier } from '../../../shared/wal/apply/applier.ts';
@@ -45,13 +46,10 @@ export async function makeApplyPair(
   const slot = `apply_${process.pid}_${databaseCount}`;
   await clients[0].query(`select pg_create_logical_replication_slot('${slot}', 'wal2json')`);
   const open = async (cluster: ThrowawayCluster) =>
-    connect(
-      {
-        ...{ host: '127.0.0.1', port: cluster.port, user: 'postgres', password: '', database },
-        tls: { mode: 'disable' },
-      },
-      { applicationName: 'pgmove/test', settings: { lc_monetary: 'C' } },
-    );
+    connect(endpointOf(cluster, database), {
+      applicationName: 'pgmove/test',
+      settings: { lc_monetary: 'C' },
+    });
   const [source, target] = [await open(from), await open(into)];
   if (options.replicaRole !== false) await target.query('set session_replication_role = replica');
   const parse = createParser({ encoding: 'UTF8' });
