@@ -11,6 +11,7 @@ import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { checkServers } from './steps/serverCheck.ts';
 import type { SourceDatabase } from './steps/serverCheck.ts';
+import { readySource } from './steps/logicalReplicationGate.ts';
 import { lookAtTarget } from './steps/targetDatabase.ts';
 
 /**
@@ -33,6 +34,15 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
   if (wanted.databases.length === 0) return await wait(env, 'WaitingForDBsToMigrateSpecification');
   const { databases } = check;
   await createRows(env, databases);
+  if (spec.mode === 'Online' && spec.option !== 'Validate') {
+    const names = databases.map(({ name }) => name);
+    const readiness = await readySource(env, names);
+    if (readiness.next === 'failed') return readiness;
+    await tellDatabases(env, names, readiness.next === 'wait' ? readiness.message : '');
+    if (readiness.next === 'wait') {
+      return await wait(env, 'WaitingForLogicalReplicationSetupRequestOnSourceDB');
+    }
+  }
   if (spec.option !== 'Validate' && !wanted.overwriteDbsInTarget) {
     const occupied = await occupiedTargets(env, databases);
     if (occupied) return await wait(env, 'WaitingForTargetDBOverwriteConfirmation');
@@ -51,14 +61,12 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
     validate,
     migrate: spec.option !== 'Validate',
     verify: spec.verify !== 'none',
+    online: spec.mode === 'Online',
   };
 });
 
 /** What the resource can ask for and this version cannot do: said before anything is begun. */
 function unavailable(spec: MigrationSpec): string | undefined {
-  if (spec.mode === 'Online') {
-    return 'Online migrations are not available yet: create the migration with migrationMode "Offline".';
-  }
   if (spec.migrateRoles) {
     return (
       'Roles are not migrated yet: create them on the target (pg_dumpall --globals-only lists them) ' +
@@ -146,6 +154,21 @@ function newRow(
     message: '',
     notCarried: [],
   };
+}
+
+/** A gate has no text of its own: why it holds stands with the databases that have not begun. */
+async function tellDatabases(
+  env: ActivityEnvironment,
+  databases: readonly string[],
+  message: string,
+): Promise<void> {
+  for (const database of databases) {
+    await env.stores.databases.update(env.record.ref.id, database, (row) =>
+      row.state !== 'InProgress' || row.startedOn !== undefined || row.message === message
+        ? undefined
+        : { record: { ...row, message } },
+    );
+  }
 }
 
 /** Whether a target database holds objects that this migration did not put there. */

@@ -35,6 +35,8 @@ export interface ActivityEnvironment {
   endpoint(side: Side, database: string): PgEndpoint;
   /** An open session on a database of one side (the source's name of it). */
   open(side: Side, database: string): Promise<PgSession>;
+  /** As `open` on the source, for the few statements that change it; what they change is noted first. */
+  openSourceToChange(database: string): Promise<PgSession>;
   /** Deletes the migration's secrets: it has ended for good. */
   deleteSecrets(): Promise<void>;
 }
@@ -110,6 +112,11 @@ async function runActivity<Name extends ActivityName>(
           signal: watch.signal,
           // Nothing of ours writes on the source; should it ever try, the server refuses.
           settings: side === 'source' ? { default_transaction_read_only: 'on' } : {},
+        }),
+      openSourceToChange: (name_) =>
+        connect(endpoint('source', name_), {
+          applicationName: `pgmove/${ref.name}/${name}`,
+          signal: watch.signal,
         }),
       deleteSecrets: () => secrets.delete(record.secretId),
     });

@@ -38,6 +38,7 @@ export type GateOutcome =
       validate: boolean;
       migrate: boolean;
       verify: boolean;
+      online: boolean;
     }
   /** The wanted state of the row releases it, or this moment (ISO 8601). */
   | { next: 'wait'; until?: string }
@@ -89,6 +90,16 @@ export interface ActivityMap {
   };
   completeMigration: { input: MigrationInput & { failure?: string }; output: { state: string } };
 
+  /** Online, before the slot: REPLICA IDENTITY FULL where it is wanted and needed. */
+  prepareSource: { input: DatabaseInput; output: null };
+  /**
+   * Puts the source back as it was. `keepFence`: after a success the database stays closed.
+   * `unrestored` has sentences about what could not be put back.
+   */
+  restoreSource: {
+    input: DatabaseInput & { keepFence: boolean };
+    output: { unrestored: string[] };
+  };
   prepareTarget: { input: DatabaseInput; output: TargetPreparation };
   requestSnapshot: { input: GenerationInput & { instanceId: string }; output: null };
   readReplication: { input: GenerationInput; output: ReplicationRecord['observed'] };

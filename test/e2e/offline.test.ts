@@ -213,7 +213,6 @@ describe('gates', () => {
 
 describe('what cannot be migrated', () => {
   it.each([
-    [{ migrationMode: 'Online' }, /Online migrations are not available/],
     [{ migrateRoles: 'True' }, /Roles are not migrated/],
   ])('is said before anything is begun: %o', async (properties, message) => {
     const migration = testMigration({ stack, source, target, databases: ['postgres'], properties });
