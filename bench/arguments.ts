@@ -1,14 +1,22 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CASE_KEYS } from './offline/benchCase.ts';
-import type { CaseKey } from './offline/benchCase.ts';
+import type { CaseKey as OfflineCaseKey } from './offline/benchCase.ts';
+import { ONLINE_CASE_KEYS } from './online/onlineCase.ts';
+import type { OnlineCaseKey } from './online/onlineCase.ts';
 
-export const USAGE = `Usage: npm run bench -- offline [options]
+export const USAGE = `Usage: npm run bench -- offline|online [options]
 
-  --cases a,b,c,d,m   which cases (default: all)
+  --cases a,b,…       which cases (default: all)
+                      offline
                         a  1.5 GB in three tables      b  5,000 small tables
                         c  one table of 10 M rows      d  an almost empty database
                         m  memory with rows of 100 MB
+                      online
+                        a  backlog of 100,000 small transactions
+                        b  backlog of one transaction of 1 M rows
+                        c  latency at 2,000 transactions/s for a minute
+                        d  cutover with an empty queue
   --runs 3            runs of each contender; the median counts
   --scale 1.0         size of the data; the goals are meant for 1, and only its results are kept
   --baselines-only    without pgmove
@@ -18,7 +26,10 @@ export const USAGE = `Usage: npm run bench -- offline [options]
 `;
 
 export interface BenchArguments {
-  cases: CaseKey[];
+  bench: 'offline' | 'online';
+  /** Those of the other bench are empty. */
+  offlineCases: OfflineCaseKey[];
+  onlineCases: OnlineCaseKey[];
   runs: number;
   scale: number;
   isBaselinesOnly: boolean;
@@ -33,7 +44,7 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments | u
     args: [...args],
     allowPositionals: true,
     options: {
-      cases: { type: 'string', default: CASE_KEYS.join(',') },
+      cases: { type: 'string' },
       runs: { type: 'string', default: '3' },
       scale: { type: 'string', default: '1' },
       'baselines-only': { type: 'boolean', default: false },
@@ -44,14 +55,17 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments | u
     },
   });
   if (values.help) return undefined;
-  if (positionals.length !== 1 || positionals[0] !== 'offline') {
-    throw new Error('The bench that there is: offline.');
+  const [bench] = positionals;
+  if (positionals.length !== 1 || (bench !== 'offline' && bench !== 'online')) {
+    throw new Error('The benches that there are: offline, online.');
   }
   if (values['baselines-only'] && values['pgmove-only']) {
     throw new Error('--baselines-only and --pgmove-only leave nothing to run.');
   }
   return {
-    cases: parseCases(values.cases),
+    bench,
+    offlineCases: bench === 'offline' ? parseCases(values.cases, CASE_KEYS) : [],
+    onlineCases: bench === 'online' ? parseCases(values.cases, ONLINE_CASE_KEYS) : [],
     runs: parseNumber('--runs', values.runs, (value) => Number.isInteger(value) && value >= 1),
     scale: parseNumber('--scale', values.scale, (value) => value > 0 && value <= 100),
     isBaselinesOnly: values['baselines-only'],
@@ -61,10 +75,11 @@ export function parseBenchArguments(args: readonly string[]): BenchArguments | u
   };
 }
 
-function parseCases(text: string): CaseKey[] {
+function parseCases<Key extends string>(text: string | undefined, keys: readonly Key[]): Key[] {
+  if (text === undefined) return [...keys];
   return text.split(',').map((word) => {
-    const key = CASE_KEYS.find((known) => known === word.trim());
-    if (key === undefined) throw new Error(`There is no case "${word}" (${CASE_KEYS.join(', ')}).`);
+    const key = keys.find((known) => known === word.trim());
+    if (key === undefined) throw new Error(`There is no case "${word}" (${keys.join(', ')}).`);
     return key;
   });
 }

@@ -17,14 +17,19 @@ export function renderTerminalReport(results: BenchResults): string {
   return renderTable(COLUMNS, results.cases.flatMap(rowsOf));
 }
 
-export function renderMarkdownReport(results: BenchResults): string {
+export interface ReportHeading {
+  title: string;
+  /** Lines that say what was measured and how. */
+  about: readonly string[];
+}
+
+export function renderMarkdownReport(results: BenchResults, heading: ReportHeading): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = COLUMNS.map((column) => ('align' in column ? '---:' : '---'));
   return [
-    '# Results of the offline bench',
+    `# ${heading.title}`,
     '',
-    'Written by `npm run bench -- offline`. Seconds from process start to exit, both sides on one',
-    'machine, PostgreSQL with its default settings, two jobs each; ratio is pgmove by the other.',
+    ...heading.about,
     '',
     line(COLUMNS.map(({ title }) => title)),
     line(rule),
@@ -39,7 +44,7 @@ function provenance({ key, scale, measuredOn, machine, programs }: CaseResult): 
   const { processor, cores, memoryGigabytes, node, postgres } = machine;
   return (
     `- (${key}) ${measuredOn.slice(0, 10)}, scale ${scale}: ${cores} cores of ${processor}, ` +
-    `${memoryGigabytes} GB, PostgreSQL ${postgres}, Node ${node}, ${programs.join(', ')}`
+    `${memoryGigabytes} GB, PostgreSQL ${postgres}, ${[`Node ${node}`, ...programs].join(', ')}`
   );
 }
 
@@ -60,7 +65,10 @@ function rowsOf(result: CaseResult): string[][] {
     if (outcome.what.startsWith('ratio to ')) continue;
     const isMemory = outcome.what.startsWith('memory');
     const [unit, digits] = isMemory ? [' MB', 0] : [' s', 1];
-    const value = `${formatNumber(outcome.value, digits)}${unit}`;
+    const value =
+      isMemory || outcome.value === undefined
+        ? `${formatNumber(outcome.value, digits)}${unit}`
+        : `${formatSeconds(outcome.value)} s`;
     rows.push([outcome.what, value, '', '', ...bounds(outcome, digits, unit)]);
   }
   return rows.map((row, index) => [index === 0 ? `(${result.key}) ${result.title}` : '', ...row]);
@@ -68,7 +76,7 @@ function rowsOf(result: CaseResult): string[][] {
 
 function secondsOf({ seconds, failure }: ContenderResult): [string, string] {
   if (seconds.length === 0) return [failure === undefined ? 'not run' : 'failed', ''];
-  return [`${median(seconds).toFixed(1)} s`, seconds.map((value) => value.toFixed(1)).join(' ')];
+  return [`${formatSeconds(median(seconds))} s`, seconds.map(formatSeconds).join(' ')];
 }
 
 function bounds(
@@ -93,6 +101,11 @@ const WORDS = {
   miss: 'miss',
   unknown: 'unknown',
 } as const;
+
+/** Latencies are far below the second. */
+function formatSeconds(value: number): string {
+  return value.toFixed(value < 1 ? 2 : 1);
+}
 
 function formatNumber(value: number | undefined, digits: number): string {
   return value === undefined ? '?' : value.toFixed(digits);

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import type { Machine } from './machine.ts';
-import type { CaseKey } from './offline/benchCase.ts';
 
 /** What one contender did in one case. */
 export interface ContenderResult {
@@ -30,7 +29,7 @@ export interface Outcome {
 }
 
 export interface CaseResult {
-  key: CaseKey;
+  key: string;
   title: string;
   scale: number;
   measuredOn: string;

@@ -41,7 +41,8 @@ export interface Lap {
 export type Goal =
   /** Seconds of pgmove by seconds of the baseline. */
   | { kind: 'ratio'; against: string; limit: number; goal?: number }
-  | { kind: 'seconds'; limit: number; goal?: number }
+  /** `what` names what the seconds are of, where they are not those of the whole run. */
+  | { kind: 'seconds'; what?: string; limit: number; goal?: number }
   /** Peak of each process of the stack that touches rows, in MB. */
   | { kind: 'memory'; limit: number };
 

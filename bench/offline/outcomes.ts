@@ -18,7 +18,7 @@ export function judge(goals: readonly Goal[], contenders: readonly ContenderResu
         return [outcome(`ratio to ${goal.against}`, value, goal)];
       }
       case 'seconds':
-        return [outcome('seconds', own, goal)];
+        return [outcome(goal.what ?? 'seconds', own, goal)];
       case 'memory':
         return Object.entries(pgmove.peakMegabytes ?? {}).map(([process, megabytes]) =>
           outcome(`memory of ${process}`, megabytes, goal),

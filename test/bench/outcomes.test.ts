@@ -61,8 +61,10 @@ test('a run that lost a row, an index or statistics is found out', () => {
 });
 
 test('arguments that make no sense are refused', () => {
-  expect(parseBenchArguments(['offline', '--cases', 'a, d'])?.cases).toEqual(['a', 'd']);
+  expect(parseBenchArguments(['offline', '--cases', 'a, d'])?.offlineCases).toEqual(['a', 'd']);
+  expect(parseBenchArguments(['online'])?.onlineCases).toEqual(['a', 'b', 'c', 'd']);
   expect(() => parseBenchArguments(['offline', '--cases', 'z'])).toThrow('no case "z"');
   expect(() => parseBenchArguments(['offline', '--runs', '0'])).toThrow('--runs 0');
-  expect(() => parseBenchArguments(['online'])).toThrow('offline');
+  expect(() => parseBenchArguments(['online', '--cases', 'm'])).toThrow('no case "m"');
+  expect(() => parseBenchArguments(['sideways'])).toThrow('offline, online');
 });

@@ -1,0 +1,141 @@
+import { orderOfRound } from '../measure.ts';
+import { judge } from '../offline/outcomes.ts';
+import { PGMOVE_NAME } from '../offline/pgmove.ts';
+import type { Goal } from '../offline/benchCase.ts';
+import { DATABASE, withClient } from '../offline/servers.ts';
+import { scaled } from '../offline/benchCase.ts';
+import { watchUsage } from '../processUsage.ts';
+import type { ContenderResult } from '../results.ts';
+import { NATIVE_NAME, openNative } from './native.ts';
+import type { Follower, OnlineCase, OnlineSite } from './onlineCase.ts';
+import { openPgmove } from './pgmove.ts';
+import { startOnlineStack } from './stack.ts';
+import { checkEqual, createTables, markerArrives, runTransactions, writeMarker } from './work.ts';
+
+/** A million accounts at scale 1. */
+const PGBENCH_SCALE = 10;
+const TRANSACTIONS = 100_000;
+const LARGE_ROWS = 1_000_000;
+
+const GOALS: readonly Goal[] = [
+  { kind: 'ratio', against: NATIVE_NAME, limit: 1, goal: 0.7 },
+  { kind: 'memory', limit: 300 },
+];
+
+export const manyTransactions: OnlineCase = {
+  key: 'a',
+  title: (scale) => `backlog of ${count(scaled(TRANSACTIONS, scale))} transactions (pgbench -N)`,
+  run: (site) => runDrain(site, () => runTransactions(site, scaled(TRANSACTIONS, site.scale))),
+};
+
+export const oneTransaction: OnlineCase = {
+  key: 'b',
+  title: (scale) => `backlog of one transaction of ${count(scaled(LARGE_ROWS, scale))} rows`,
+  run: (site) => runDrain(site, (round) => writeLargeTransaction(site, round)),
+};
+
+/** Half new rows, half changed ones. */
+async function writeLargeTransaction(site: OnlineSite, round: number): Promise<void> {
+  const half = Math.ceil(scaled(LARGE_ROWS, site.scale) / 2);
+  const from = round * half;
+  await withClient(site.servers.source, DATABASE, site.signal, async (client) => {
+    await client.query('begin');
+    await client.query(
+      `insert into bench_large
+       select g, g * 7919::bigint % 1000003 / 100.0, 'label ' || md5(g::text)
+       from generate_series($1::int + 1, $1::int + $2::int) g`,
+      [from, half],
+    );
+    await client.query('update pgbench_accounts set abalance = abalance + 1 where aid <= $1', [
+      half,
+    ]);
+    await client.query('commit');
+  });
+}
+
+/** All contenders work off the same backlogs, one after the other. */
+async function runDrain(site: OnlineSite, makeBacklog: (round: number) => Promise<void>) {
+  const pgbenchScale = Math.max(1, Math.round(PGBENCH_SCALE * site.scale));
+  await createTables(site, site.servers.source, DATABASE, pgbenchScale);
+  await using stack = site.isBaselinesOnly ? undefined : await startOnlineStack(site.folder);
+  const followers: Follower[] = [];
+  if (!site.isPgmoveOnly) {
+    site.say(`starting ${NATIVE_NAME}`);
+    followers.push(await openNative(site, pgbenchScale));
+  }
+  const contenders: ContenderResult[] = followers.map(({ name }) => ({ name, seconds: [] }));
+  if (stack !== undefined) {
+    site.say('starting the online migration');
+    const result: ContenderResult = { name: PGMOVE_NAME, seconds: [] };
+    contenders.unshift(result);
+    await attempt(site, result, async () => {
+      const follower = await openPgmove(site, stack, 'bench_pgmove');
+      await follower.hold();
+      followers.unshift(follower);
+    });
+  }
+  for (let round = 0; round < site.runs; round += 1) {
+    site.say(`run ${round + 1} of ${site.runs}: making the backlog`);
+    await makeBacklog(round);
+    await writeMarker(site, round + 1);
+    for (const follower of orderOfRound(followers, round)) {
+      const result = contenders.find(({ name }) => name === follower.name);
+      if (result === undefined || result.failure !== undefined) continue;
+      await attempt(site, result, () => drainOnce(site, follower, round + 1, result));
+    }
+  }
+  return { contenders, outcomes: judge(GOALS, contenders) };
+}
+
+async function drainOnce(
+  site: OnlineSite,
+  follower: Follower,
+  marker: number,
+  result: ContenderResult,
+): Promise<void> {
+  const { source, target } = site.servers;
+  await Promise.all([source.run('checkpoint'), target.run('checkpoint')]);
+  const startedAt = performance.now();
+  const released = follower.release();
+  const pid = follower.pid();
+  const watch = pid === undefined ? undefined : await watchUsage({ replicator: pid });
+  try {
+    await Promise.all([released, markerArrives(site, follower, marker)]);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const usage = (await watch?.stop())?.['replicator'];
+    await checkEqual(site, follower);
+    result.seconds.push(Number(seconds.toFixed(3)));
+    if (usage !== undefined) {
+      const peak = Math.max(result.peakMegabytes?.['replicator'] ?? 0, usage.peakMegabytes);
+      result.peakMegabytes = { replicator: Math.round(peak) };
+    }
+    const processor =
+      usage === undefined
+        ? ''
+        : ` (${usage.cpuSeconds.toFixed(1)} s of the replicator's processor)`;
+    site.say(`${follower.name}: ${seconds.toFixed(2)} s${processor}`);
+  } finally {
+    await watch?.stop();
+    await follower.hold();
+  }
+}
+
+/** A contender that fails has no result, and the others go on. */
+async function attempt(
+  site: OnlineSite,
+  result: ContenderResult,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    site.signal.throwIfAborted();
+    result.seconds = [];
+    result.failure = error instanceof Error ? error.message : String(error);
+    site.say(`${result.name} failed: ${result.failure}`);
+  }
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
