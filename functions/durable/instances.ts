@@ -3,6 +3,7 @@ import type { DurableClient } from 'durable-functions';
 import { EVENTS, ORCHESTRATORS, purgeInstanceIdOf } from '../../shared/contracts/names.ts';
 import type { MigrationInput } from '../../shared/contracts/names.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
+import type { Stores } from '../../shared/state/stores.ts';
 
 /** What of the durable client is used here. */
 export type Instances = Pick<DurableClient, 'startNew' | 'getStatus' | 'raiseEvent'>;
@@ -56,6 +57,31 @@ export async function ensurePurge(client: Instances, record: MigrationRecord): P
 /** Wakes the migration. What it should do is in its row, so that a lost event costs time only. */
 export async function wake(client: Instances, record: MigrationRecord): Promise<void> {
   await raise(client, record.instanceId, EVENTS.wake).catch(() => undefined);
+}
+
+const RAISED_AT_ONCE = 20;
+
+/**
+ * Wakes the orchestrations of an online migration's databases, which wait for what the replicator
+ * says: what is wanted now may be for them. One that has ended, or is not there, minds nothing.
+ */
+export async function wakeDatabases(
+  client: Instances,
+  stores: Pick<Stores, 'replications'>,
+  record: MigrationRecord,
+): Promise<void> {
+  if (record.spec.mode !== 'Online') return;
+  const waiting = new Set<string>();
+  for await (const row of stores.replications.list(record.ref.id)) {
+    if (row.waitingInstanceId !== '') waiting.add(row.waitingInstanceId);
+  }
+  const ids = [...waiting];
+  for (let first = 0; first < ids.length; first += RAISED_AT_ONCE) {
+    const raised = ids
+      .slice(first, first + RAISED_AT_ONCE)
+      .map((id) => raise(client, id, EVENTS.replication).catch(() => false));
+    await Promise.all(raised);
+  }
 }
 
 /** False when there is no such instance, or it has ended. */

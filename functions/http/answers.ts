@@ -1,7 +1,8 @@
 import { migrationNotFound } from '../../shared/api/errors.ts';
 import { parseMigrationName } from '../../shared/api/path.ts';
 import { toResource } from '../../shared/api/projection.ts';
-import type { MigrationRecord } from '../../shared/contracts/records.ts';
+import type { MigrationResource } from '../../shared/api/resource.ts';
+import type { MigrationRecord, ReplicationRecord } from '../../shared/contracts/records.ts';
 import type { ApiAnswer, ApiCall } from './call.ts';
 
 /** @throws ApiError 404 */
@@ -17,6 +18,18 @@ export async function answerMigration(
   record: MigrationRecord,
   status = 200,
 ): Promise<ApiAnswer> {
-  const databases = await call.stores.databases.list(record.ref.id);
-  return { status, jsonBody: toResource(record, databases) };
+  return { status, jsonBody: await readResource(call, record) };
+}
+
+/** Reads by partition: the tables of a migration are never scanned for an answer. */
+export async function readResource(
+  call: ApiCall,
+  record: MigrationRecord,
+): Promise<MigrationResource> {
+  const { id } = record.ref;
+  const replications: ReplicationRecord[] = [];
+  if (record.spec.mode === 'Online') {
+    for await (const row of call.stores.replications.list(id)) replications.push(row);
+  }
+  return toResource(record, await call.stores.databases.list(id), replications);
 }

@@ -7,7 +7,7 @@ import { patchBodySchema } from '../../shared/api/schemas.ts';
 import type { PatchBody } from '../../shared/api/schemas.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
-import { wake } from '../durable/instances.ts';
+import { wake, wakeDatabases } from '../durable/instances.ts';
 import { noteCancel } from '../durable/noteCancel.ts';
 import { answerMigration, requireMigration } from './answers.ts';
 import { readText } from './call.ts';
@@ -29,6 +29,7 @@ export const patchMigration: ApiHandler = async (call) => {
   }));
   const noted = await noteCancel(call.stores, updated);
   await wake(call.client, noted);
+  await wakeDatabases(call.client, call.stores, noted);
   return answerMigration(call, noted);
 };
 
@@ -62,6 +63,9 @@ export const cancelMigration: ApiHandler = async (call) => {
     return { record: { ...current, wanted, lastModifiedOn: new Date().toISOString() } };
   });
   const noted = await noteCancel(call.stores, updated);
-  if (!isEnded(noted.status)) await wake(call.client, noted);
+  if (!isEnded(noted.status)) {
+    await wake(call.client, noted);
+    await wakeDatabases(call.client, call.stores, noted);
+  }
   return answerMigration(call, noted);
 };

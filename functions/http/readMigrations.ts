@@ -1,11 +1,10 @@
 import { ApiError } from '../../shared/api/errors.ts';
 import { parseBody } from '../../shared/api/parseBody.ts';
 import { invalidNameMessage, MIGRATION_NAME } from '../../shared/api/path.ts';
-import { toResource } from '../../shared/api/projection.ts';
 import type { MigrationList, NameAvailability } from '../../shared/api/resource.ts';
 import { nameAvailabilityRequestSchema } from '../../shared/api/schemas.ts';
 import { LIST_FILTERS, RESOURCE_TYPE } from '../../shared/api/vocabulary.ts';
-import { answerMigration, requireMigration } from './answers.ts';
+import { answerMigration, readResource, requireMigration } from './answers.ts';
 import { waitForChange } from './waitForChange.ts';
 import { nextLink, readPage, readText, readTop } from './call.ts';
 import type { ApiCall, ApiHandler } from './call.ts';
@@ -25,11 +24,7 @@ async function listMigrations(call: ApiCall) {
   const page = await readPage('$skiptoken', () =>
     call.stores.migrations.page(call.scope, filter, { top, continuation }),
   );
-  const value = await Promise.all(
-    page.rows.map(async (record) =>
-      toResource(record, await call.stores.databases.list(record.ref.id)),
-    ),
-  );
+  const value = await Promise.all(page.rows.map((record) => readResource(call, record)));
   const list: MigrationList = { value, ...nextLink(call.request, '$skiptoken', page.continuation) };
   return { jsonBody: list };
 }

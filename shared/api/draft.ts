@@ -1,6 +1,6 @@
 import type { MigrationSpec, ServerSpec, Wanted } from '../contracts/records.ts';
 import type { SecretBundle } from '../secrets/secretStore.ts';
-import { invalidProperty } from './errors.ts';
+import { invalidProperty, stateConflict } from './errors.ts';
 import type { ServerPath } from './path.ts';
 import type { PatchProperties, PutBody, PutProperties, SecretParameters } from './schemas.ts';
 import { azureHostOf, parseAddress, parseResourceId } from './serverAddress.ts';
@@ -35,11 +35,12 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
     jobs: p.jobs ?? defaults.jobs,
     verify: p.verify ?? 'none',
     migrateRoles: p.migrateRoles === 'True',
-    fenceSource: false,
-    setReplicaIdentityFull: false,
+    fenceSource: p.fenceSource === 'True',
+    setReplicaIdentityFull: p.setReplicaIdentityFull === 'True',
     migrationInstanceResourceId: p.migrationInstanceResourceId,
   };
-  refuseCutoverOffline(spec.mode, p);
+  refuseCutoverOffline(spec.mode, p, 400);
+  refuseOnlineOnly(spec);
   const wanted: Wanted = {
     databases: p.dbsToMigrate ?? [],
     overwriteDbsInTarget: p.overwriteDbsInTarget === 'True',
@@ -170,13 +171,26 @@ export function refuseListWithoutFlag(p: PatchProperties): void {
   }
 }
 
-/** Error 603114 of the published service. */
-export function refuseCutoverOffline(mode: MigrationSpec['mode'], p: PatchProperties): void {
+/** Error 603114 of the published service: of the value in a PUT, of the state in a PATCH. */
+export function refuseCutoverOffline(
+  mode: MigrationSpec['mode'],
+  p: PatchProperties,
+  status: 400 | 409,
+): void {
   if (p.triggerCutover !== 'True' || mode === 'Online') return;
-  throw invalidProperty(
-    'properties.triggerCutover',
-    '603114: A cutover cannot be triggered, because the migration mode is Offline.',
-  );
+  const target = 'properties.triggerCutover';
+  const message = '603114: A cutover cannot be triggered, because the migration mode is Offline.';
+  throw status === 400 ? invalidProperty(target, message) : stateConflict(message, target);
+}
+
+/** What would have no effect is most likely a mistake in migrationMode. */
+export function refuseOnlineOnly(spec: MigrationSpec): void {
+  if (spec.mode === 'Online') return;
+  for (const name of ['fenceSource', 'setReplicaIdentityFull'] as const) {
+    if (!spec[name]) continue;
+    const target = `properties.${name}`;
+    throw invalidProperty(target, `Property '${target}' is for migrationMode "Online".`);
+  }
 }
 
 /** Refuses a migration of a database onto itself, or of two onto one. */

@@ -1,6 +1,11 @@
 import type { DatabaseRecord, MigrationRecord, ServerSpec } from '../contracts/records.ts';
 import { isDatabaseEnded, isEnded } from '../contracts/status.ts';
-import { refuseCutoverOffline, refuseListWithoutFlag, refuseOverlap } from './draft.ts';
+import {
+  refuseCutoverOffline,
+  refuseListWithoutFlag,
+  refuseOnlineOnly,
+  refuseOverlap,
+} from './draft.ts';
 import { sourceAddress, targetAddress, tlsOf } from './draft.ts';
 import { ApiError, invalidProperty, stateConflict } from './errors.ts';
 import type { PatchBody, PatchProperties } from './schemas.ts';
@@ -11,6 +16,8 @@ type Rule =
   | 'beforeCopy'
   /** As long as the migration has not succeeded: what a resume needs to go better. */
   | 'untilSucceeded'
+  /** Until the cutover of a database is under way. */
+  | 'untilCutover'
   /** As long as it has not ended. */
   | 'untilEnded';
 
@@ -21,9 +28,11 @@ const RULES: Readonly<Record<keyof PatchProperties, Rule>> = {
   targetDbServerFullyQualifiedDomainName: 'beforeCopy',
   dbsToMigrate: 'beforeCopy',
   migrateRoles: 'beforeCopy',
+  setReplicaIdentityFull: 'beforeCopy',
   setupLogicalReplicationOnSourceDbIfNeeded: 'beforeCopy',
   startDataMigration: 'beforeCopy',
   migrationWindowStartTimeInUtc: 'beforeCopy',
+  fenceSource: 'untilCutover',
   overwriteDbsInTarget: 'untilSucceeded',
   secretParameters: 'untilSucceeded',
   sourceTls: 'untilSucceeded',
@@ -52,7 +61,8 @@ export function applyPatch(
   refuseByState(record, databases, p);
   refuseListWithoutFlag(p);
   const mode = p.migrationMode ?? record.spec.mode;
-  refuseCutoverOffline(mode, p);
+  refuseCutoverOffline(mode, p, 409);
+  refuseCutoverOfEnded(record, databases, p);
   refuseEndedDatabases(record, databases, p);
   const spec = {
     ...record.spec,
@@ -61,11 +71,24 @@ export function applyPatch(
     target: patchedTarget(record, p),
     migrateRoles:
       p.migrateRoles === undefined ? record.spec.migrateRoles : p.migrateRoles === 'True',
+    fenceSource: p.fenceSource === undefined ? record.spec.fenceSource : p.fenceSource === 'True',
+    setReplicaIdentityFull:
+      p.setReplicaIdentityFull === undefined
+        ? record.spec.setReplicaIdentityFull
+        : p.setReplicaIdentityFull === 'True',
   };
-  const wanted = patchedWanted(record.wanted, p);
+  refuseOnlineOnly(spec);
+  const wanted = patchedWanted(record.wanted, p, now);
   refuseOverlap(spec, wanted.databases);
   return { ...record, tags: body.tags ?? record.tags, spec, wanted, lastModifiedOn: now };
 }
+
+const ALLOWED_WHEN: Readonly<Record<Rule, string>> = {
+  beforeCopy: 'only before the data of a database is migrated',
+  untilSucceeded: 'only until the migration has succeeded',
+  untilCutover: 'only until a cutover is under way',
+  untilEnded: 'only until the migration has ended',
+};
 
 function refuseByState(
   record: MigrationRecord,
@@ -77,14 +100,10 @@ function refuseByState(
     // What asks for nothing is no reason to refuse.
     if ((name === 'cancel' || name === 'triggerCutover') && p[name] === 'False') continue;
     const state = `${record.status.state}/${record.status.subState}`;
-    const when =
-      RULES[name] === 'beforeCopy'
-        ? 'only before the data of a database is migrated'
-        : RULES[name] === 'untilEnded'
-          ? 'only until the migration has ended'
-          : 'only until the migration has succeeded';
+    const code = name === 'triggerCutover' ? '603113: ' : '';
+    const when = ALLOWED_WHEN[RULES[name]];
     throw stateConflict(
-      `Property 'properties.${name}' can be changed ${when}; migration '${record.ref.name}' is ${state}.`,
+      `${code}Property 'properties.${name}' can be changed ${when}; migration '${record.ref.name}' is ${state}.`,
       `properties.${name}`,
     );
   }
@@ -99,6 +118,9 @@ function isAllowed(
   if (status.state === 'Succeeded') return false;
   if (rule === 'untilSucceeded') return true;
   if (rule === 'untilEnded') return !isEnded(status);
+  if (rule === 'untilCutover') {
+    return status.subState !== 'CompletingMigration' && !databases.some(isCuttingOver);
+  }
   const isCopying =
     status.subState === 'MigratingData' ||
     status.subState === 'WaitingForCutoverTrigger' ||
@@ -106,6 +128,37 @@ function isAllowed(
     status.subState === 'CancelingRequestedDBMigrations';
   // A generation says that a copy was begun; an ended migration may be resumed into it.
   return !isCopying && !databases.some((database) => database.generation > 0);
+}
+
+function isCuttingOver({ state, cutover }: DatabaseRecord): boolean {
+  if (isDatabaseEnded(state) || cutover === undefined) return false;
+  return cutover.endedOn === undefined && cutover.failure === undefined;
+}
+
+/**
+ * A cutover that is wanted before the databases are ready is remembered; one that no database could
+ * still do is error 603113 of the published service.
+ */
+function refuseCutoverOfEnded(
+  record: MigrationRecord,
+  databases: readonly DatabaseRecord[],
+  p: PatchProperties,
+): void {
+  if (p.triggerCutover !== 'True' || (p.dbsToTriggerCutoverOn ?? []).length > 0) return;
+  const isOver = ({ state }: DatabaseRecord) => isDatabaseEnded(state) || state === 'Canceling';
+  const names = p.dbsToMigrate ?? record.wanted.databases;
+  const areAllThere = names.every((name) => databases.some(({ database }) => database === name));
+  if (databases.length === 0 || !areAllThere || !databases.every(isOver)) return;
+  const states = databases.map(({ database, state }) => `'${database}' is ${state}`);
+  throw stateConflict(
+    `603113: The cutover is not possible for any database: ${someStates(states)}.`,
+    'properties.triggerCutover',
+  );
+}
+
+function someStates(states: readonly string[]): string {
+  const more = states.length - 20;
+  return states.slice(0, 20).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** Error 603113 of the published service, and its like for cancel. */
@@ -121,7 +174,9 @@ function refuseEndedDatabases(
         throw invalidProperty(target, `Database '${database}' is not part of this migration.`);
       }
       const state = databases.find((item) => item.database === database)?.state;
-      if (state === undefined || !isDatabaseEnded(state)) continue;
+      const isOver = state !== undefined && isDatabaseEnded(state);
+      const isLate = name === 'dbsToTriggerCutoverOn' && state === 'Canceling';
+      if (!isOver && !isLate) continue;
       const what = name === 'dbsToTriggerCutoverOn' ? '603113: The cutover' : 'The cancellation';
       const message = `${what} of database '${database}' is not possible: it is ${state}.`;
       throw new ApiError(409, 'MigrationStateConflict', message, { target });
@@ -168,7 +223,7 @@ function patchedTarget(record: MigrationRecord, p: PatchProperties): ServerSpec 
   };
 }
 
-function patchedWanted(wanted: MigrationRecord['wanted'], p: PatchProperties) {
+function patchedWanted(wanted: MigrationRecord['wanted'], p: PatchProperties, now: string) {
   const flag = (given: 'True' | 'False' | undefined, before: boolean) =>
     given === undefined ? before : given === 'True';
   const next = {
@@ -180,6 +235,7 @@ function patchedWanted(wanted: MigrationRecord['wanted'], p: PatchProperties) {
     ),
     startDataMigration: flag(p.startDataMigration, wanted.startDataMigration),
     windowStart: p.migrationWindowStartTimeInUtc ?? wanted.windowStart,
+    cutoverRequestedOn: p.triggerCutover === 'True' ? now : wanted.cutoverRequestedOn,
   };
   return {
     ...next,

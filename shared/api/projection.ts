@@ -1,6 +1,7 @@
 import type {
   DatabaseRecord,
   MigrationRecord,
+  ReplicationRecord,
   ServerMetadata,
   ServerSpec,
 } from '../contracts/records.ts';
@@ -20,6 +21,7 @@ function toInt32(value: number): number {
 export function toResource(
   record: MigrationRecord,
   databases: readonly DatabaseRecord[],
+  replications: readonly ReplicationRecord[] = [],
 ): MigrationResource {
   return {
     id: migrationResourceId(record, record.ref.name),
@@ -35,7 +37,7 @@ export function toResource(
     tags: record.tags,
     properties: withoutUndefined({
       migrationId: record.ref.id,
-      currentStatus: statusOf(record, databases),
+      currentStatus: statusOf(record, databases, replications),
       ...specProperties(record),
       ...wantedProperties(record),
       createdOn: record.createdOn,
@@ -49,22 +51,30 @@ export function toResource(
 function statusOf(
   record: MigrationRecord,
   databases: readonly DatabaseRecord[],
+  replications: readonly ReplicationRecord[],
 ): MigrationResource['properties']['currentStatus'] {
   const { status, validation } = record;
   // As published: a failed validation shows its details and no database.
   const shown = status.state === 'ValidationFailed' ? [] : databases;
+  const streams = new Map(replications.map((item) => [item.database, item]));
   return {
     state: status.state,
     error: 'error' in status ? status.error : '',
     currentSubStateDetails: {
       currentSubState: status.subState,
-      dbDetails: Object.fromEntries(shown.map((item) => [item.database, databaseStatusOf(item)])),
+      dbDetails: Object.fromEntries(
+        shown.map((item) => [item.database, databaseStatusOf(item, streams.get(item.database))]),
+      ),
       ...(validation === undefined ? {} : { validationDetails: validation }),
     },
   };
 }
 
-function databaseStatusOf(record: DatabaseRecord): DatabaseStatus {
+function databaseStatusOf(
+  record: DatabaseRecord,
+  replication: ReplicationRecord | undefined,
+): DatabaseStatus {
+  const stream = replication?.stream;
   return withoutUndefined({
     databaseName: record.database,
     migrationState: record.state,
@@ -75,12 +85,12 @@ function databaseStatusOf(record: DatabaseRecord): DatabaseStatus {
     fullLoadErroredTables: toInt32(record.erroredTables),
     fullLoadLoadingTables: toInt32(record.loadingTables),
     fullLoadCompletedTables: toInt32(record.completedTables),
-    cdcUpdateCounter: 0,
-    cdcDeleteCounter: 0,
-    cdcInsertCounter: 0,
-    appliedChanges: 0,
-    incomingChanges: 0,
-    latency: 0,
+    cdcUpdateCounter: toInt32(stream?.updates ?? 0),
+    cdcDeleteCounter: toInt32(stream?.deletes ?? 0),
+    cdcInsertCounter: toInt32(stream?.inserts ?? 0),
+    appliedChanges: toInt32(stream?.appliedChanges ?? 0),
+    incomingChanges: toInt32(stream?.incomingChanges ?? 0),
+    latency: toInt32(stream?.latencySeconds ?? 0),
     message: record.message,
     targetDatabaseName: record.targetDatabase,
     tablesTotal: toInt32(record.tablesTotal),
@@ -89,6 +99,30 @@ function databaseStatusOf(record: DatabaseRecord): DatabaseStatus {
     bytesTotal: record.bytesTotal,
     notCarried: record.notCarried,
     verification: record.verification,
+    stream: streamOf(replication),
+    cutover: record.cutover === undefined ? undefined : withoutUndefined({ ...record.cutover }),
+  });
+}
+
+function streamOf(replication: ReplicationRecord | undefined): DatabaseStatus['stream'] {
+  if (replication?.stream === undefined) return undefined;
+  const { stream, observed } = replication;
+  return withoutUndefined({
+    slot: stream.slot,
+    stage: observed.phase === 'streaming' ? observed.stage : undefined,
+    failure: observed.phase === 'streamFailed' ? observed.reason : undefined,
+    receivedLsn: stream.receivedLsn,
+    appliedLsn: stream.appliedLsn,
+    lagBytes: stream.lagBytes,
+    retainedBytes: stream.retainedBytes,
+    walStatus: stream.walStatus,
+    safeWalSize: stream.safeWalSize,
+    tablesPending: stream.tablesPending,
+    tablesCopying: stream.tablesCopying,
+    tablesReady: stream.tablesReady,
+    unplannedTables: stream.unplannedTables,
+    warnings: stream.warnings,
+    updatedOn: stream.updatedOn,
   });
 }
 
@@ -107,6 +141,8 @@ function specProperties(record: MigrationRecord) {
     targetDbServerResourceId: serverResourceId(record),
     targetDbServerFullyQualifiedDomainName: spec.target.fullyQualifiedDomainName,
     migrateRoles: toBooleanText(spec.migrateRoles),
+    fenceSource: toBooleanText(spec.fenceSource),
+    setReplicaIdentityFull: toBooleanText(spec.setReplicaIdentityFull),
     targetDbNames: spec.targetDbNames,
     includeTables: spec.includeTables,
     excludeTables: spec.excludeTables,

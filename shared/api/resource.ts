@@ -6,6 +6,7 @@ import {
   DATABASE_STATES,
   MIGRATION_STATES,
   MIGRATION_SUB_STATES,
+  STREAM_STAGES,
   TABLE_STATES,
   VALIDATION_STATES,
   VERIFY_MODES,
@@ -42,6 +43,42 @@ const validationDetails = z
   })
   .meta({ id: 'ValidationDetails' });
 
+const streamStatus = z
+  .object({
+    slot: z.string(),
+    stage: z
+      .enum(STREAM_STAGES)
+      .optional()
+      .describe('Absent as long as the stream is not consumed, and when it has failed.'),
+    failure: z.string().optional().describe('Why the stream stands still.'),
+    receivedLsn: z.string(),
+    appliedLsn: z.string(),
+    lagBytes: count.describe("WAL between the source's end and what is applied."),
+    retainedBytes: count.describe('WAL that the slot keeps on the source.'),
+    walStatus: z.string().optional().describe('Of pg_replication_slots; absent before 13.'),
+    safeWalSize: count.optional(),
+    tablesPending: int32,
+    tablesCopying: int32,
+    tablesReady: int32,
+    unplannedTables: z
+      .array(z.string())
+      .describe('Tables that are not part of the migration and whose changes were left out.'),
+    warnings: z.array(z.string()),
+    updatedOn: timestamp,
+  })
+  .meta({ id: 'StreamStatus', description: 'An addition of pgmove, for Online.' });
+
+const cutoverStatus = z
+  .object({
+    requestedOn: timestamp,
+    endedOn: timestamp.optional(),
+    durationMs: count.optional(),
+    lsn: z.string().optional().describe('Position of the source that is applied, exactly.'),
+    fenced: z.boolean(),
+    failure: z.string().optional().describe('The database went back to replicating.'),
+  })
+  .meta({ id: 'CutoverStatus', description: 'An addition of pgmove, for Online.' });
+
 const databaseStatus = z
   .object({
     databaseName: z.string(),
@@ -76,6 +113,8 @@ const databaseStatus = z
       })
       .optional()
       .describe('An addition of pgmove: the comparison after the copy.'),
+    stream: streamStatus.optional(),
+    cutover: cutoverStatus.optional(),
   })
   .meta({ id: 'DbMigrationStatus' });
 

@@ -79,6 +79,16 @@ const changeable = {
   dbsToTriggerCutoverOn: databaseNames.optional(),
   cancel: booleanText.optional(),
   dbsToCancelMigrationOn: databaseNames.optional(),
+  fenceSource: booleanText
+    .optional()
+    .describe(
+      'An addition of pgmove, for Online: at the cutover the source database is closed to everybody but the migration, and stays closed after a success.',
+    ),
+  setReplicaIdentityFull: booleanText
+    .optional()
+    .describe(
+      'An addition of pgmove, for Online: tables without a usable replica identity get REPLICA IDENTITY FULL for the time of the migration. False: such tables are refused.',
+    ),
   sourceTls: tlsSchema.optional(),
   targetTls: tlsSchema.optional(),
   sourceOptions: sessionOptions

@@ -28,6 +28,7 @@ export const MIGRATION_OPTIONS = ['Validate', 'Migrate', 'ValidateAndMigrate'] a
 export const SSL_MODES = ['Prefer', 'Require', 'VerifyCA', 'VerifyFull'] as const;
 export const LIST_FILTERS = ['Active', 'All'] as const;
 export const VERIFY_MODES = ['none', 'counts', 'hash'] as const;
+export const STREAM_STAGES = ['copying', 'consistent', 'caughtUp', 'drained'] as const;
 export const TABLE_STATES = ['queued', 'copying', 'indexing', 'completed', 'failed'] as const;
 
 export const TLS_MODES = [

@@ -71,7 +71,7 @@ describe('PATCH', () => {
         },
       });
     expect((await rotate('next')).status).toBe(200);
-    expect((await rotate('never', { triggerCutover: true })).status).toBe(400);
+    expect((await rotate('never', { triggerCutover: true })).status).toBe(409);
     const expected = { sourcePassword: SECRET, targetPassword: 'next' };
     expect(await api.secrets.get(record.secretId)).toEqual(expected);
     expect((await api.stores.migrations.get(record.ref))?.spec.source.user).toBe('new');

@@ -84,7 +84,7 @@ test('gets errors it understands', async () => {
   await expect(missing).rejects.toMatchObject({ statusCode: 404, code: 'ResourceNotFound' });
   const offline = client.migrations.update(GROUP, SERVER, 'published1', { triggerCutover: 'True' });
   await expect(offline).rejects.toMatchObject({
-    statusCode: 400,
+    statusCode: 409,
     message: expect.stringContaining('603114') as string,
   });
 });
