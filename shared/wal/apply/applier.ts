@@ -35,6 +35,8 @@ export interface ApplyCounters {
   truncates: number;
   /** All of them, as they are executed. */
   applied: number;
+  /** How often several changes were applied one by one because the target did not take them as sets. */
+  replays: number;
 }
 
 /**
@@ -85,7 +87,14 @@ const REPLAYED_CODES = ['428C9', '0A000'];
 export function createApplier(session: PgSession, options: ApplierOptions): Applier {
   const { readBack, maxPendingChanges = 20_000, maxPendingBytes = 16 * 1024 * 1024 } = options;
   const target = targetSession(session);
-  const counters: ApplyCounters = { inserts: 0, updates: 0, deletes: 0, truncates: 0, applied: 0 };
+  const counters: ApplyCounters = {
+    inserts: 0,
+    updates: 0,
+    deletes: 0,
+    truncates: 0,
+    applied: 0,
+    replays: 0,
+  };
   let pending = noChanges();
   let isPrepared = false;
 
@@ -105,9 +114,10 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     if (taken.changes.length === 0) return;
     pending = noChanges();
     await prepare(new Set(taken.tables));
-    await (taken.changes.length === 1
-      ? applyOneByOne(target, taken, readBack)
-      : applyMerged(target, taken, readBack));
+    if (taken.changes.length === 1 || !(await applyMerged(target, taken, readBack))) {
+      if (taken.changes.length > 1) counters.replays += 1;
+      await applyOneByOne(target, taken, readBack);
+    }
     for (const { action } of taken.changes) {
       counters[action === 'I' ? 'inserts' : action === 'U' ? 'updates' : 'deletes'] += 1;
     }
@@ -155,15 +165,16 @@ function noChanges(): PendingChanges {
   return { tables: [], changes: [], origins: [], bytes: 0 };
 }
 
-/** As sets, and when the target does not take them so, one by one. */
+/** @returns false when the target does not take the changes as sets; then nothing was done. */
 async function applyMerged(
   target: TargetSession,
   pending: PendingChanges,
   readBack: ReadBack | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const merges = mergeByTable(pending);
-  if (merges === undefined) return await applyOneByOne(target, pending, readBack);
+  if (merges === undefined) return false;
   await target.session.query('savepoint pgmove_apply');
+  let isDone = true;
   try {
     for (const { table, steps } of merges) {
       for (const step of steps) {
@@ -174,9 +185,10 @@ async function applyMerged(
   } catch (error) {
     if (!isReplayed(error)) throw wrapped(error);
     await target.session.query('rollback to savepoint pgmove_apply');
-    await applyOneByOne(target, pending, readBack);
+    isDone = false;
   }
   await target.session.query('release savepoint pgmove_apply');
+  return isDone;
 }
 
 function mergeByTable({ tables, changes, origins }: PendingChanges): TableMerge[] | undefined {

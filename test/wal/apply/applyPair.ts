@@ -76,16 +76,7 @@ export async function makeApplyPair(
     await target.query('begin');
     try {
       const applier = createApplier(target, { isReplicaRole: true, ...options });
-      await applyMessages(
-        applier,
-        taken,
-        (schema, table) => {
-          const found = catalog.find(schema, table);
-          if (found === undefined) throw new Error(`No table ${schema}.${table}.`);
-          return found;
-        },
-        isFlushed,
-      );
+      await applyMessages(applier, taken, catalog.find, isFlushed);
       await target.query('commit');
       return applier;
     } catch (error) {
@@ -104,7 +95,7 @@ export async function makeApplyPair(
 async function applyMessages(
   applier: Applier,
   messages: readonly WalMessage[],
-  find: (schema: string, table: string) => ApplyTable,
+  find: (schema: string, table: string) => ApplyTable | undefined,
   isFlushed: (() => boolean) | undefined,
 ): Promise<void> {
   let at = { xid: 0, endLsn: 0n };
@@ -115,9 +106,14 @@ async function applyMessages(
       truncated = [];
     }
     if (message.action === 'B') at = { xid: message.xid, endLsn: message.endLsn };
-    else if (message.action === 'T') truncated.push(find(message.schema, message.table));
-    else if (message.action === 'I' || message.action === 'U' || message.action === 'D') {
-      await applier.add(find(message.schema, message.table), message, at);
+    else if (message.action === 'T') {
+      // The root of partitions is named too; its leaves are named themselves.
+      const table = find(message.schema, message.table);
+      if (table !== undefined) truncated.push(table);
+    } else if (message.action === 'I' || message.action === 'U' || message.action === 'D') {
+      const table = find(message.schema, message.table);
+      if (table === undefined) throw new Error(`No table ${message.schema}.${message.table}.`);
+      await applier.add(table, message, at);
       if (isFlushed?.()) await applier.flush();
     }
   }
