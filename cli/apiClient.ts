@@ -11,6 +11,8 @@ export interface MigrationResource {
 export interface MigrationProperties {
   migrationId?: string;
   migrationMode?: string;
+  /** `host:port` */
+  sourceDbServerFullyQualifiedDomainName?: string;
   dbsToMigrate?: string[];
   targetDbNames?: Record<string, string>;
   startedOn?: string;
@@ -80,6 +82,8 @@ export interface CutoverDetails {
   requestedOn?: string;
   lsn?: string;
   fenced?: boolean;
+  /** What was there before the fence: `pg_database.datacl`, null where it was the standard one. */
+  fence?: { acl: string | null; readOnly: string | null };
   endedOn?: string;
   durationMs?: number;
   /** Why it failed; the database went back to replicating. */

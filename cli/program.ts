@@ -3,6 +3,7 @@ import { registerCompare } from './compare.ts';
 import { CommandError, EXIT } from './exitCode.ts';
 import { registerMigrate } from './migrate/command.ts';
 import { registerMigration } from './migration/command.ts';
+import { registerSource } from './source/command.ts';
 import { registerUp } from './stack/command.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   registerMigrate(program);
   registerMigration(program);
   registerCompare(program);
+  registerSource(program);
   return program;
 }
 

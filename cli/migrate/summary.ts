@@ -1,5 +1,10 @@
 import { styleText } from 'node:util';
-import type { DatabaseDetails, MigrationResource, ValidationItem } from '../apiClient.ts';
+import type {
+  CutoverDetails,
+  DatabaseDetails,
+  MigrationResource,
+  ValidationItem,
+} from '../apiClient.ts';
 import { EXIT } from '../exitCode.ts';
 import type { ExitCode } from '../exitCode.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -61,7 +66,10 @@ export function renderSummary(resource: MigrationResource, options: SummaryOptio
       ),
     );
   }
-  for (const name of names) parts.push(...remarks(name, details[name] ?? {}));
+  for (const name of names) {
+    parts.push(...remarks(name, details[name] ?? {}));
+    parts.push(...fenceRemark(resource, name, details[name]?.cutover));
+  }
   const validation = validationLines(resource);
   if (status.state !== 'Succeeded' && validation.length > 0)
     parts.push(`${validation.join('\n')}\n`);
@@ -138,6 +146,30 @@ function remarks(name: string, detail: DatabaseDetails): string[] {
     parts.push(`${printable(name)}: ${detail.message}\n`);
   }
   return parts;
+}
+
+/** Nobody finds out by himself why the old server does not let him in. */
+function fenceRemark(
+  { properties }: MigrationResource,
+  database: string,
+  cutover: CutoverDetails | undefined,
+): string[] {
+  if (!cutover?.fenced || cutover.failure !== undefined) return [];
+  const server = properties.sourceDbServerFullyQualifiedDomainName ?? 'HOST:PORT';
+  const command = [
+    'pgmove source unfence --source',
+    shellWord(`postgresql://${server}/${encodeURIComponent(database)}`),
+    ...(cutover.fence?.acl ? ['--acl', shellWord(cutover.fence.acl)] : []),
+    ...(cutover.fence?.readOnly ? ['--read-only', shellWord(cutover.fence.readOnly)] : []),
+  ];
+  return [
+    `${printable(database)}: its source is closed to everybody else. To open it again, as the ` +
+      `migration's user:\n  ${printable(command.join(' '))}\n`,
+  ];
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function block(title: string, lines: readonly string[], limit: number): string {

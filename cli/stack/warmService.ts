@@ -4,10 +4,10 @@
  *
  * `node warmService.js MAIN WARM [ARGUMENT]…`
  */
-import { enableCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { keepCompiledCode } from '../compileCache.ts';
 
-enableCompileCache();
+keepCompiledCode();
 
 const [main = '', warm = '', ...rest] = process.argv.slice(2);
 const storage = new Promise<string>((resolve) => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import { startThrowawayCluster } from '../postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../postgres/throwawayCluster.ts';
-import { countOnTarget, describeLoad, openSource, startDemoLoad } from './demoLoad.ts';
+import { countOnTarget, describeLoad, startDemoLoad } from './demoLoad.ts';
 import type { WriteLoad } from './load/writeLoad.ts';
 import { createSampleDatabase, createSampleRoles } from './sample/sampleDatabase.ts';
 
@@ -81,7 +81,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       const stats = await load.stop();
       const arrived = await countOnTarget(target, DATABASE);
       for (const line of describeLoad(stats, arrived)) say(line);
-      await openSource(source, DATABASE);
+      title('pgmove source unfence');
+      const opened = await runPgmove(
+        [...pgmove, 'source', 'unfence', '--source', source.uri(DATABASE)],
+        folder,
+      );
+      if (opened !== 0) return opened;
     }
 
     title('pgmove compare');

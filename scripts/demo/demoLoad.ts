@@ -63,11 +63,3 @@ export async function countOnTarget(target: ThrowawayCluster, database: string):
     await client.end();
   }
 }
-
-/** Opens the source again as it was, so that both sides can be compared as a whole. */
-export async function openSource(source: ThrowawayCluster, database: string): Promise<void> {
-  await source.run(
-    `alter database ${database} reset default_transaction_read_only;
-     grant connect on database ${database} to public`,
-  );
-}

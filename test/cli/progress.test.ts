@@ -161,6 +161,7 @@ test('the summary of an online migration says how long the cutover took', () => 
   );
   expect(text).toMatch(/duration {2}cutover/);
   expect(text).toMatch(/shop .* 1\.2 s /);
+  expect(text).toContain('pgmove source unfence --source postgresql://HOST:PORT/shop\n');
   expect(text).toContain('shop: made on the source after the start, not migrated\n  public.late');
 });
 
