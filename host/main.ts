@@ -1,8 +1,17 @@
 /** `node dist/host/main.js [--app-root DIR] [--port N]`: runs a function app until it is told to stop. */
 import { enableCompileCache } from 'node:module';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 
-enableCompileCache();
+// Compiled code is kept in the build; where that is not writable, nothing is kept.
+if (import.meta.filename.endsWith('.js')) {
+  enableCompileCache(path.join(import.meta.dirname, '..', '.compile-cache'));
+}
+
+// V8 lets a heap double before it collects; a function app that plans thousands of tables makes so
+// much garbage that this costs 60 MB of memory, and what it saves is a tenth of a second.
+setFlagsFromString('--heap-growing-percent=40');
 
 const HELP = `usage: main.js [--app-root DIR] [--port N]
 
