@@ -56,6 +56,10 @@ export interface DatabaseDetails {
     tableCount: number;
     differences: { table: string; detail: string }[];
   };
+  /** Seconds that the target is behind. */
+  latency?: number;
+  incomingChanges?: number;
+  appliedChanges?: number;
   /** Of an online migration, once its changes are read. */
   stream?: StreamDetails;
   cutover?: CutoverDetails;
@@ -63,16 +67,14 @@ export interface DatabaseDetails {
 
 /** How far the replication of a database has come. */
 export interface StreamDetails {
-  /** Seconds that the target is behind. */
-  latencySeconds?: number;
+  /** copying, consistent, caughtUp or drained. */
+  stage?: string;
+  /** Why the stream stands still. */
+  failure?: string;
   /** WAL of the source that is not applied yet. */
   lagBytes?: number;
   /** WAL that the slot keeps on the source. */
   retainedBytes?: number;
-  appliedLsn?: string;
-  transactions?: number;
-  incomingChanges?: number;
-  appliedChanges?: number;
   unplannedTables?: string[];
   warnings?: string[];
 }

@@ -4,8 +4,8 @@ import type { Rate } from './rate.ts';
 
 /** What is shown of a database's replication at one moment. */
 export interface ReplicationProgress {
-  /** Seconds; undefined until something was applied. */
-  latencySeconds: number | undefined;
+  /** Whole seconds. */
+  latencySeconds: number;
   lagBytes: number | undefined;
   appliedChanges: number;
   appliedPerSecond: number;
@@ -20,21 +20,25 @@ export function readReplication(
 ): ReplicationProgress | undefined {
   const { stream } = detail;
   if (stream === undefined) return undefined;
-  applied.add(nowMs, stream.appliedChanges ?? 0);
+  const appliedChanges = detail.appliedChanges ?? 0;
+  applied.add(nowMs, appliedChanges);
   return {
-    latencySeconds: stream.latencySeconds,
+    latencySeconds: detail.latency ?? 0,
     lagBytes: stream.lagBytes,
-    appliedChanges: stream.appliedChanges ?? 0,
+    appliedChanges,
     appliedPerSecond: applied.perSecond(),
-    warnings: stream.warnings ?? [],
+    warnings: [
+      ...(stream.failure === undefined ? [] : [`The stream stands still: ${stream.failure}`]),
+      ...(stream.warnings ?? []),
+    ],
   };
 }
 
-/** `latency 0.3 s`, `lag 1.2 MB`, `1,200 changes/s`, `45,000 changes applied` */
+/** `latency below 1 s`, `lag 1.2 MB`, `1,200 changes/s`, `45,000 changes applied` */
 export function replicationParts(replication: ReplicationProgress): string[] {
   const { latencySeconds, lagBytes, appliedChanges, appliedPerSecond } = replication;
   return [
-    ...(latencySeconds === undefined ? [] : [`latency ${formatDuration(latencySeconds * 1000)}`]),
+    `latency ${latencySeconds < 1 ? 'below 1 s' : formatDuration(latencySeconds * 1000)}`,
     ...(lagBytes === undefined ? [] : [`lag ${formatBytes(lagBytes)}`]),
     ...(appliedPerSecond >= 0.5 ? [`${formatCount(appliedPerSecond)} changes/s`] : []),
     `${formatCount(appliedChanges)} changes applied`,

@@ -79,6 +79,7 @@ function migrationTable(resources: readonly MigrationResource[]): string {
 
 function databaseTable(details: Readonly<Record<string, DatabaseDetails>>): string {
   const count = (value: number | undefined): string => formatCount(value ?? 0);
+  const isOnline = Object.values(details).some(({ stream }) => stream !== undefined);
   return renderTable(
     [
       { title: 'database' },
@@ -90,6 +91,13 @@ function databaseTable(details: Readonly<Record<string, DatabaseDetails>>): stri
       { title: 'failed', align: 'right' },
       { title: 'rows', align: 'right' },
       { title: 'bytes', align: 'right' },
+      ...(isOnline
+        ? ([
+            { title: 'latency', align: 'right' },
+            { title: 'lag', align: 'right' },
+            { title: 'applied', align: 'right' },
+          ] as const)
+        : []),
     ],
     Object.entries(details).map(([name, detail]) => [
       printable(name),
@@ -101,6 +109,13 @@ function databaseTable(details: Readonly<Record<string, DatabaseDetails>>): stri
       count(detail.fullLoadErroredTables),
       count(detail.rowsCopied),
       formatBytes(detail.bytesCopied ?? 0),
+      ...(isOnline
+        ? [
+            `${count(detail.latency)} s`,
+            formatBytes(detail.stream?.lagBytes ?? 0),
+            count(detail.appliedChanges),
+          ]
+        : []),
     ]),
   );
 }

@@ -11,7 +11,7 @@ import { resourceWith } from './resources.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
-const STREAM = { latencySeconds: 0.1, lagBytes: 0, appliedChanges: 12 };
+const STREAM = { stage: 'caughtUp', lagBytes: 0 };
 const AT_CUTOVER = resourceWith(
   'WaitingForUserAction',
   { shop: { migrationState: 'WaitingForCutoverTrigger', tablesTotal: 1, stream: STREAM } },

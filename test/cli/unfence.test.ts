@@ -70,9 +70,7 @@ test('the access list that is given comes back, and no other', async () => {
   );
   const { acl } = await close();
   expect(await unfence('--acl', acl ?? '')).toBe(0);
-  const { rows } = await (
-    await connected()
-  ).query<{ somebody: boolean; everybody: boolean }>(
+  const { rows } = await admin.query<{ somebody: boolean; everybody: boolean }>(
     `select has_database_privilege('somebody', 'shop', 'connect') as somebody,
             has_database_privilege('public', 'shop', 'connect') as everybody`,
   );
