@@ -146,7 +146,7 @@ function fieldsOf(table: ApplyTable, set: ColumnSet): Field[] {
       throw schemaChanged(table, `the source's column ${name} is not on the target`);
     }
     const typeOid = set.typeOids[index] ?? 0;
-    if (typeOid > 0 && typeOid < FIRST_USER_OID && typeOid !== column.type.oid) {
+    if (typeOid > 0 && typeOid < FIRST_UNSTABLE_OID && typeOid !== column.type.oid) {
       throw schemaChanged(
         table,
         `the column ${name} has another type on the source than ${column.type.sql}`,
@@ -156,8 +156,8 @@ function fieldsOf(table: ApplyTable, set: ColumnSet): Field[] {
   });
 }
 
-/** Oids below are the same on every server. */
-const FIRST_USER_OID = 16384;
+/** Oids below are the same on every server and in every version. */
+const FIRST_UNSTABLE_OID = 10_000;
 
 export function schemaChanged(table: ApplyTable, what: string): MigrationError {
   return new MigrationError(

@@ -6,7 +6,7 @@ import type { PgSession } from '../../../shared/pg/connect.ts';
 import { createApplier } from '../../../shared/wal/apply/applier.ts';
 import type { Applier, ApplierOptions } from '../../../shared/wal/apply/applier.ts';
 import { loadApplyTables } from '../../../shared/wal/apply/catalog.ts';
-import type { ApplyTable } from '../../../shared/wal/apply/catalog.ts';
+import type { ApplyCatalog, ApplyTable } from '../../../shared/wal/apply/catalog.ts';
 import type { WalMessage } from '../../../shared/wal/messages.ts';
 import { createParser } from '../../../shared/wal/parser.ts';
 
@@ -51,7 +51,8 @@ export async function makeApplyPair(
       settings: { lc_monetary: 'C' },
     });
   const [source, target] = [await open(from), await open(into)];
-  if (options.replicaRole !== false) await target.query('set session_replication_role = replica');
+  const isReplicaRole = options.replicaRole !== false;
+  if (isReplicaRole) await target.query('set session_replication_role = replica');
   const parse = createParser({ encoding: 'UTF8' });
 
   const takeMessages = async (): Promise<WalMessage[]> => {
@@ -75,8 +76,8 @@ export async function makeApplyPair(
     const taken = messages ?? (await takeMessages());
     await target.query('begin');
     try {
-      const applier = createApplier(target, { isReplicaRole: true, ...options });
-      await applyMessages(applier, taken, catalog.find, isFlushed);
+      const applier = createApplier(target, { isReplicaRole, ...options });
+      await applyMessages(applier, taken, catalog, isFlushed);
       await target.query('commit');
       return applier;
     } catch (error) {
@@ -95,7 +96,7 @@ export async function makeApplyPair(
 async function applyMessages(
   applier: Applier,
   messages: readonly WalMessage[],
-  find: (schema: string, table: string) => ApplyTable | undefined,
+  catalog: ApplyCatalog,
   isFlushed: (() => boolean) | undefined,
 ): Promise<void> {
   let at = { xid: 0, endLsn: 0n };
@@ -108,10 +109,10 @@ async function applyMessages(
     if (message.action === 'B') at = { xid: message.xid, endLsn: message.endLsn };
     else if (message.action === 'T') {
       // The root of partitions is named too; its leaves are named themselves.
-      const table = find(message.schema, message.table);
+      const table = catalog.find(message.schema, message.table);
       if (table !== undefined) truncated.push(table);
     } else if (message.action === 'I' || message.action === 'U' || message.action === 'D') {
-      const table = find(message.schema, message.table);
+      const table = catalog.find(message.schema, message.table);
       if (table === undefined) throw new Error(`No table ${message.schema}.${message.table}.`);
       await applier.add(table, message, at);
       if (isFlushed?.()) await applier.flush();
