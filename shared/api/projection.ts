@@ -100,7 +100,17 @@ function databaseStatusOf(
     notCarried: record.notCarried,
     verification: record.verification,
     stream: streamOf(replication),
-    cutover: record.cutover === undefined ? undefined : withoutUndefined({ ...record.cutover }),
+    cutover: cutoverOf(record),
+  });
+}
+
+/** With what it takes to open a closed source again, which nobody else knows any more. */
+function cutoverOf({ cutover, sourceChanges }: DatabaseRecord): DatabaseStatus['cutover'] {
+  if (cutover === undefined) return undefined;
+  const fence = sourceChanges?.find((change) => change.kind === 'fence');
+  return withoutUndefined({
+    ...cutover,
+    fence: fence === undefined ? undefined : { acl: fence.acl, readOnly: fence.readOnly },
   });
 }
 

@@ -75,6 +75,12 @@ const cutoverStatus = z
     durationMs: count.optional(),
     lsn: z.string().optional().describe('Position of the source that is applied, exactly.'),
     fenced: z.boolean(),
+    fence: z
+      .object({ acl: z.string().nullable(), readOnly: z.string().nullable() })
+      .optional()
+      .describe(
+        'Of a source that is closed: its pg_database.datacl and default_transaction_read_only before; null: the standard ones.',
+      ),
     failure: z.string().optional().describe('The database went back to replicating.'),
   })
   .meta({ id: 'CutoverStatus', description: 'An addition of pgmove, for Online.' });

@@ -155,7 +155,7 @@ test('the summary of an online migration says how long the cutover took', () => 
         ...REPLICATING,
         migrationState: 'Succeeded',
         stream: { unplannedTables: ['public.late'] },
-        cutover: { durationMs: 1_234, fenced: true },
+        cutover: { durationMs: 1_234, fenced: true, fence: { acl: '{=T/a}', readOnly: null } },
       },
       plain: { migrationState: 'Succeeded' },
     }),
@@ -163,7 +163,9 @@ test('the summary of an online migration says how long the cutover took', () => 
   );
   expect(text).toMatch(/duration {2}cutover/);
   expect(text).toMatch(/shop .* 1\.2 s /);
-  expect(text).toContain('pgmove source unfence --source postgresql://HOST:PORT/shop\n');
+  expect(text).toContain(
+    "pgmove source unfence --source postgresql://HOST:PORT/shop --acl '{=T/a}'\n",
+  );
   expect(text).toContain('shop: made on the source after the start, not migrated\n  public.late');
 });
 
