@@ -8,11 +8,14 @@ import { defineActivity } from './steps/defineActivity.ts';
 defineActivity(
   'claimDatabase',
   async ({ ref, owner, lane, sequence }, env) => {
+    const online = env.record.spec.mode === 'Online';
     const rows = await env.stores.databases.list(ref.id);
     const mine = rows.find(
       ({ claim }) => claim?.owner === owner && claim.lane === lane && claim.sequence === sequence,
     );
-    if (mine !== undefined) return { database: mine.database, isFresh: mine.generation === 0 };
+    if (mine !== undefined) {
+      return { database: mine.database, isFresh: mine.generation === 0, online };
+    }
     const isFree = (row: DatabaseRecord) => row.state !== 'Succeeded' && row.claim?.owner !== owner;
     for (const { database, generation } of rows.filter(isFree).sort((a, b) => a.order - b.order)) {
       let isTaken = false;
@@ -20,7 +23,7 @@ defineActivity(
         isTaken = isFree(row);
         return isTaken ? { record: { ...row, claim: { owner, lane, sequence } } } : undefined;
       });
-      if (isTaken) return { database, isFresh: generation === 0 };
+      if (isTaken) return { database, isFresh: generation === 0, online };
     }
     return { database: null };
   },

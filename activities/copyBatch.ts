@@ -7,6 +7,9 @@ import { finishTable } from '../shared/pg/schema/indexes.ts';
 import { finishSmallTables } from '../shared/pg/schema/smallTables.ts';
 import type { TableIndexWork } from '../shared/pg/schema/plan.ts';
 import type { TablePatch } from '../shared/state/stores.ts';
+import { copyOnline } from '../shared/wal/copy/copyOnline.ts';
+import type { OnlineCopyOptions } from '../shared/wal/copy/copyOnline.ts';
+import { noteIndexed } from '../shared/wal/copy/tableStates.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
@@ -29,17 +32,19 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
   const { batch } = plan;
   const reporter = progressReporter(env, database, batch.items);
   if (batch.items.length <= MOST_MARKED_TABLES) await reporter.begin(input.attempt);
-  const outcomes = await copyBatch({
+  const isOnline = env.record.spec.mode === 'Online';
+  const copy: OnlineCopyOptions = {
     source: env.endpoint('source', database),
     target: env.endpoint('target', database),
     batch,
-    generation,
-    snapshot,
     migrationId: ref.id,
     applicationName: `pgmove/${ref.name}/copy`,
     signal: env.signal,
     onProgress: (progress) => reporter.report(progress),
-  });
+  };
+  const outcomes = isOnline
+    ? await copyOnline(copy)
+    : await copyBatch({ ...copy, generation, snapshot });
   await reporter.drain();
   const done = outcomes.filter((outcome): outcome is Done => outcome.state === 'done');
   const failed = outcomes.filter((outcome): outcome is Failed => outcome.state === 'failed');
@@ -52,6 +57,7 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
     for (const outcome of done) patches.set(outcome.oid, rowsPatch(outcome, 'indexing'));
   } else {
     await buildInline(env, database, plan, done, patches);
+    if (isOnline) await noteTablesIndexed(env, database, patches);
   }
   // A part's numbers are summed where all parts are known, in finishTable; a failure is told at once.
   if (batch.kind === 'tables' || failed.length > 0) {
@@ -67,7 +73,15 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
     bytes: done.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(part === undefined
       ? {}
-      : { part: { tableId: String(batch.items[0]?.oid), partCount: part.count } }),
+      : {
+          part: {
+            tableId: String(batch.items[0]?.oid),
+            partCount: part.count,
+            ...(outcomes[0]?.generation === undefined
+              ? {}
+              : { generation: outcomes[0].generation }),
+          },
+        }),
     indexCount: plan.hasIndexUnits ? (work?.indexes.length ?? 0) : 0,
   };
 });
@@ -75,6 +89,20 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
 function rowsPatch(outcome: Done, state: 'indexing' | 'completed'): TablePatch {
   const { oid, rows, bytes, copyMs } = outcome;
   return { tableId: String(oid), state, rows, bytes, copyMs, error: '' };
+}
+
+/** From now on the stream applies to them what it held. */
+async function noteTablesIndexed(
+  env: ActivityEnvironment,
+  database: string,
+  patches: ReadonlyMap<number, TablePatch>,
+): Promise<void> {
+  const indexed = [...patches].filter(([, { state }]) => state === 'completed');
+  await using target = await env.open('target', database);
+  await noteIndexed(
+    target,
+    indexed.map(([oid]) => oid),
+  );
 }
 
 /** Builds the indexes of the batch's tables here; a table whose index fails is a failed table. */

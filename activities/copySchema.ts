@@ -14,6 +14,7 @@ import { restorePreData } from '../shared/pg/schema/preData.ts';
 import { excludedRelations } from './steps/excludedRelations.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { activitySnapshot } from './steps/ownSnapshot.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { setOperation } from './steps/operation.ts';
 import { writeSchemaParts } from './steps/schemaParts.ts';
@@ -76,16 +77,17 @@ async function dumpPlan(
   env: ActivityEnvironment,
   database: string,
   generation: number,
-  snapshot: string,
+  held: string,
 ): Promise<{ plan: PreDataPlan; hash: string }> {
   const { ref } = env.record;
   const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-dump-'));
   try {
     const localPath = path.join(folder, 'schema.dump');
+    await using snapshot = await activitySnapshot(env, database, held);
     // Fails with snapshotLost before pg_dump would fail with a text.
-    await using source = await openUnderSnapshot(env, database, snapshot);
+    await using source = await openUnderSnapshot(env, database, snapshot.id);
     await dumpSchema(env.endpoint('source', database), {
-      snapshot,
+      snapshot: snapshot.id,
       archivePath: localPath,
       applicationName: `pgmove/${ref.name}/dump`,
       signal: env.signal,

@@ -1,4 +1,8 @@
-import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
+import type {
+  CutoverRecord,
+  DatabaseRecord,
+  MigrationRecord,
+} from '../shared/contracts/records.ts';
 import { isDatabaseEnded, isEnded } from '../shared/contracts/status.ts';
 import type { MigrationState } from '../shared/contracts/status.ts';
 import { transitionDatabase, transitionMigration } from '../shared/contracts/transitions.ts';
@@ -8,7 +12,7 @@ import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
-import { keepSnapshotForResume, releaseSnapshot } from './steps/releaseSnapshot.ts';
+import { keepForResume, releaseReplication } from './steps/releaseReplication.ts';
 import { readSchemaPart } from './steps/schemaParts.ts';
 
 const MOST_NAMED_TABLES = 20;
@@ -18,14 +22,16 @@ defineActivity(
   'completeDatabase',
   async (input, env) => {
     const { ref, database, outcome } = input;
-    if (input.keepSnapshot) await keepSnapshotForResume(env.stores, ref, database, Date.now());
-    else await releaseSnapshot(env.stores, ref, database);
+    if (input.keepSnapshot)
+      await keepForResume(env.stores, ref, database, Date.now(), env.settings.failedRetentionHours);
+    else await releaseReplication(env.stores, ref, database);
     if (outcome === 'Succeeded') await leaveTarget(env, database);
     const tables = outcome === 'Failed' ? await failedTables(env, database) : '';
     const message = [input.message, tables].filter((text) => text !== '').join(' ');
     const now = new Date().toISOString();
     await env.stores.databases.update(ref.id, database, (row) =>
       transitionDatabase(ref, row, outcome, now, {
+        ...(row.cutover === undefined ? {} : { cutover: endedCutover(row.cutover, outcome, now) }),
         message,
         operation: outcome === 'Succeeded' ? 'Completed' : row.operation,
         loadingTables: 0,
@@ -36,6 +42,16 @@ defineActivity(
   },
   { evenWhenCanceled: true },
 );
+
+function endedCutover(
+  cutover: CutoverRecord,
+  outcome: DatabaseRecord['state'],
+  now: string,
+): CutoverRecord {
+  if (outcome !== 'Succeeded' || cutover.endedOn !== undefined) return cutover;
+  const durationMs = Date.parse(now) - Date.parse(cutover.requestedOn);
+  return { ...cutover, endedOn: now, durationMs };
+}
 
 /** When only some databases were canceled and the last of them has ended, the others go on. */
 async function leaveCanceling(env: ActivityEnvironment, now: string): Promise<void> {
@@ -113,7 +129,7 @@ async function settleDatabases(
   return await Promise.all(
     rows.map(async (row) => {
       if (isDatabaseEnded(row.state)) return row;
-      await releaseSnapshot(env.stores, ref, row.database);
+      await releaseReplication(env.stores, ref, row.database);
       const isCanceled = isCancelWanted(env.record, row.database) || row.state === 'Canceling';
       const message = isCanceled ? '' : (failure ?? 'The migration ended before this database.');
       return await env.stores.databases.update(ref.id, row.database, (current) =>

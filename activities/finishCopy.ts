@@ -1,7 +1,7 @@
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { markStep } from '../shared/pg/copy/control.ts';
 import { defineActivity } from './steps/defineActivity.ts';
-import { releaseSnapshot } from './steps/releaseSnapshot.ts';
+import { releaseReplication } from './steps/releaseReplication.ts';
 
 /**
  * Notes on the target that all rows are in, and lets go of the snapshot. Refuses when a table of the
@@ -22,6 +22,6 @@ defineActivity('finishCopy', async ({ ref, database, generation }, env) => {
   if (failedTables > 0) return { failedTables };
   await using target = await env.open('target', database);
   await markStep(target, 'copyComplete', generation);
-  await releaseSnapshot(env.stores, ref, database);
+  await releaseReplication(env.stores, ref, database);
   return { failedTables: 0 };
 });

@@ -9,6 +9,9 @@ import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.
 import type { PlannedTable } from '../shared/pg/copy/format.ts';
 import { planBatches } from '../shared/pg/copy/plan.ts';
 import { listTables } from '../shared/pg/copy/tables.ts';
+import { readSchemaFingerprint } from '../shared/pg/source/schemaFingerprint.ts';
+import { writePlannedTables } from '../shared/wal/copy/tableStates.ts';
+import { markPlanned } from '../shared/wal/plannedSchema.ts';
 import type { IndexWork, TableIndexWork } from '../shared/pg/schema/plan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
@@ -16,6 +19,7 @@ import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { setOperation } from './steps/operation.ts';
 import { readSchemaPart } from './steps/schemaParts.ts';
 import type { SchemaPart, SchemaScope } from './steps/schemaParts.ts';
+import { activitySnapshot } from './steps/ownSnapshot.ts';
 import { openUnderSnapshot } from './steps/sourceSnapshot.ts';
 
 /** From this size on the indexes of a table are built in parallel, each as a unit of its own. */
@@ -34,7 +38,8 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   const { ref, database, generation, snapshot, jobs } = input;
   await setOperation(env.stores, ref, database, 'Planning the copy');
   const schema = await readSchemaPart(env, 'copy', { database, generation });
-  await using source = await openUnderSnapshot(env, database, snapshot);
+  await using held = await activitySnapshot(env, database, snapshot);
+  await using source = await openUnderSnapshot(env, database, held.id);
   await using target = await env.open('target', database);
   const { includeTables: include, excludeTables: exclude } = env.record.spec;
   const all = await listTables(source, { include, exclude });
@@ -47,6 +52,11 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
     await targetShape(target, tables),
   );
   refuseUncopyable(database, failed);
+  if (env.record.spec.mode === 'Online') {
+    const planned = await readSchemaFingerprint(source, { include, exclude });
+    await writePlannedTables(target, ready);
+    await markPlanned(target, generation, planned);
+  }
   const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
   const hasManyIndexes = indexCount(ready, schema) >= jobs;
   const indexMemoryMb = Math.max(64, Math.floor(INDEX_MEMORY_MB / env.record.spec.jobs));

@@ -28,6 +28,9 @@ defineActivity('prepareTarget', async ({ ref, database }, env) => {
   );
   const { state, isOurs } = await lookAtTarget(env, database);
   if (isOurs) {
+    if (env.record.spec.mode === 'Online') {
+      return { resumeAt: 'copy', generation: await streamGeneration(env, row) };
+    }
     if (await isCopyComplete(env, row)) return done('afterCopy', row);
     return { resumeAt: 'copy', generation: await nextGeneration(env, row) };
   }
@@ -51,6 +54,15 @@ async function nextGeneration(env: ActivityEnvironment, row: DatabaseRecord): Pr
   const isPending = !('generation' in observed) || observed.generation < row.generation;
   const isHeld = observed.phase === 'snapshotHeld' && observed.generation === row.generation;
   return isCurrent && (isPending || isHeld) ? row.generation : row.generation + 1;
+}
+
+/** A slot that is there goes on, with all that was copied beside it; one that is lost voids it. */
+async function streamGeneration(env: ActivityEnvironment, row: DatabaseRecord): Promise<number> {
+  const replication = await env.stores.replications.get(row.migrationId, row.database);
+  if (replication?.desired.phase !== 'stream' || row.generation === 0) return row.generation + 1;
+  const { observed } = replication;
+  const isLost = observed.phase === 'streamFailed' && observed.isSlotLost;
+  return isLost && observed.generation === row.generation ? row.generation + 1 : row.generation;
 }
 
 async function isCopyComplete(env: ActivityEnvironment, row: DatabaseRecord): Promise<boolean> {

@@ -3,6 +3,7 @@ import { messageOf } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import { readCopies } from '../shared/pg/copy/control.ts';
 import { buildIndex, finishTable } from '../shared/pg/schema/indexes.ts';
+import { noteIndexed } from '../shared/wal/copy/tableStates.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
 import { defineActivity } from './steps/defineActivity.ts';
@@ -33,13 +34,15 @@ defineActivity('finishTable', async (input, env) => {
       finishTable(session, work, indexBuildOptions(plan)),
     );
   }
+  const isOnline = env.record.spec.mode === 'Online';
+  if (isOnline) await noteIndexed(session, [item.oid]);
   await env.stores.tables.updateMany(ref.id, database, [
     {
       tableId: String(item.oid),
       state: 'completed',
       error: '',
       endedOn: new Date().toISOString(),
-      ...(item.part === undefined ? {} : await sumOfParts(session, item.oid, input.generation)),
+      ...(item.part === undefined ? {} : await sumOfParts(session, item.oid)),
     },
   ]);
   return null;
@@ -69,10 +72,10 @@ async function noteFailure(
 async function sumOfParts(
   session: PgSession,
   oid: number,
-  generation: number,
 ): Promise<{ rows: number; bytes: number; partsDone: number; copyMs: number }> {
   const copies = await readCopies(session, [oid]);
-  const parts = copies.filter((copy) => copy.part > 0 && copy.generation === generation);
+  const head = copies.find(({ part }) => part === 0);
+  const parts = copies.filter((copy) => copy.part > 0 && copy.generation === head?.generation);
   return {
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),

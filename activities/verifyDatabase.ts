@@ -1,5 +1,6 @@
 import { verifyContent } from '../shared/pg/compare/content.ts';
 import { defineActivity } from './steps/defineActivity.ts';
+import { activitySnapshot } from './steps/ownSnapshot.ts';
 import { setOperation } from './steps/operation.ts';
 
 /**
@@ -16,10 +17,11 @@ defineActivity('verifyDatabase', async (input, env) => {
   for await (const { schema, table } of rows) {
     tables.push({ schema, name: table });
   }
+  await using held = await activitySnapshot(env, database, snapshot);
   const { tableCount, differences } = await verifyContent({
     source: env.endpoint('source', database),
     target: env.endpoint('target', database),
-    sourceSnapshot: snapshot,
+    sourceSnapshot: held.id,
     tables,
     mode: verify,
     jobs,

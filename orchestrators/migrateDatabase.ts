@@ -1,12 +1,12 @@
 import * as df from 'durable-functions';
 import type { OrchestrationContext, Task } from 'durable-functions';
-import type {
-  ActivityResult,
-  CopyLaneOrchestration,
-  DatabaseOrchestration,
-} from '../shared/contracts/activities.ts';
+import type { ActivityResult, DatabaseOrchestration } from '../shared/contracts/activities.ts';
 import { callActivity, callOnce } from './steps/callActivity.ts';
-import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
+import { runCopyLanes } from './steps/copyLanes.ts';
+import { onlineFlow } from './steps/onlineFlow.ts';
+import { Leave, outcomeOf, valueOf } from './steps/outcome.ts';
+import type { Flow, Outcome } from './steps/outcome.ts';
+import { eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
 
 /** How often a database is copied anew by itself after its snapshot was lost; then it fails. */
 const MOST_GENERATIONS_PER_RUN = 6;
@@ -20,26 +20,14 @@ const SNAPSHOT_POLL_SECONDS = 3;
 /** A replicator that has not answered for this long is not there. */
 const MOST_SNAPSHOT_POLLS = 60;
 
-type Outcome =
-  | { end: 'Succeeded' }
-  | { end: 'Canceled' }
-  | { end: 'Failed'; message: string; keepSnapshot?: boolean };
-
-type Flow<Result> = Generator<Task, Result, unknown>;
-
-/** Thrown inside the flow to leave it with an outcome; never leaves this file. */
-class Leave extends Error {
-  readonly outcome: Outcome;
-  constructor(outcome: Outcome) {
-    super('left');
-    this.outcome = outcome;
-  }
-}
-
 /** One database, from its creation on the target to its last step. */
 function* migrateDatabase(context: OrchestrationContext): Generator<Task, unknown, unknown> {
   const input = context.df.getInput<DatabaseOrchestration>();
-  const outcome = yield* flowOutcome(context, input);
+  const outcome = yield* outcomeOf(
+    input.online ? onlineFlow(context, input) : offlineFlow(context, input),
+  );
+  // A flow that starts anew ends here; its end comes with a later history.
+  if (outcome === undefined) return undefined;
   const { ref, database } = input;
   const failed = outcome.end === 'Failed' ? outcome : undefined;
   const completed = yield* callActivity(context, 'completeDatabase', {
@@ -47,28 +35,13 @@ function* migrateDatabase(context: OrchestrationContext): Generator<Task, unknow
     database,
     outcome: outcome.end,
     message: failed?.message ?? '',
-    keepSnapshot: failed?.keepSnapshot ?? false,
+    // Online, a resume goes on with the slot, whatever it was that failed.
+    keepSnapshot: failed !== undefined && (input.online || failed.keep === true),
   });
   return completed.ok ? outcome.end : 'Failed';
 }
 
-function* flowOutcome(context: OrchestrationContext, input: DatabaseOrchestration): Flow<Outcome> {
-  try {
-    return yield* flow(context, input);
-  } catch (error) {
-    if (error instanceof Leave) return error.outcome;
-    throw error;
-  }
-}
-
-/** The value of a step, or the end of the flow. */
-function valueOf<Value>(result: ActivityResult<Value>): Value {
-  if (result.ok) return result.value;
-  const { kind, message } = result.error;
-  throw new Leave(kind === 'canceled' ? { end: 'Canceled' } : { end: 'Failed', message });
-}
-
-function* flow(context: OrchestrationContext, input: DatabaseOrchestration): Flow<Outcome> {
+function* offlineFlow(context: OrchestrationContext, input: DatabaseOrchestration): Flow<Outcome> {
   const { ref, database } = input;
   // The snapshot takes the replicator a moment, in which the target is made ready.
   if (input.isFresh) yield* askForFirstSnapshot(context, input);
@@ -118,15 +91,7 @@ function* copyGeneration(
   const planned = yield* callActivity(context, 'planCopy', { ...scope, jobs, owner });
   if (isSnapshotLost(planned)) return { next: 'again', message: planned.error.message };
   const { laneCount } = valueOf(planned);
-  const lanes = Array.from({ length: laneCount }, (_, index) => {
-    const lane = `${owner}:${generation}:${index}`;
-    const child: CopyLaneOrchestration = { ...scope, owner, lane, sequence: 0 };
-    return context.df.callSubOrchestrator('copyLane', child, lane);
-  });
-  if (!(yield* allOf(context, lanes))) {
-    throw new Leave({ end: 'Failed', message: LANE_FAILED, keepSnapshot: true });
-  }
-  const ended = valueOf(yield* callActivity(context, 'endCopy', { ref, database, generation }));
+  const ended = yield* runCopyLanes(context, { ...scope, owner, laneCount });
   switch (ended.end) {
     case 'copied':
       return { next: 'copied', snapshot };
@@ -135,12 +100,9 @@ function* copyGeneration(
     case 'canceled':
       throw new Leave({ end: 'Canceled' });
     case 'failed':
-      throw new Leave({ end: 'Failed', message: ended.message, keepSnapshot: true });
+      throw new Leave({ end: 'Failed', message: ended.message, keep: true });
   }
 }
-
-const LANE_FAILED =
-  'A part of the copy ended without a result; the log of the host has the cause. Resume the migration.';
 
 function isSnapshotLost(
   result: ActivityResult<unknown>,
@@ -205,7 +167,7 @@ function* endCopy(
   );
   if (finished.failedTables > 0) {
     const message = `${database}: ${finished.failedTables} tables are not complete.`;
-    return { end: 'Failed', message, keepSnapshot: true };
+    return { end: 'Failed', message, keep: true };
   }
   return yield* afterCopy(context, input);
 }

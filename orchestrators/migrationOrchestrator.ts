@@ -20,6 +20,7 @@ interface Plan {
   validate: boolean;
   migrate: boolean;
   verify: boolean;
+  online: boolean;
 }
 
 /** One migration, from its gates to its end. */
@@ -101,7 +102,9 @@ function* migrateDatabases(
   plan: Plan,
 ): Flow<void> {
   const owner = context.df.instanceId;
-  const laneCount = Math.max(1, Math.min(plan.jobs, plan.databases.length));
+  // Online, a database keeps its lane until its cutover: none may wait for another one's.
+  const most = plan.online ? plan.databases.length : plan.jobs;
+  const laneCount = Math.max(1, Math.min(most, plan.databases.length));
   const share = Math.max(1, Math.floor(plan.jobs / laneCount));
   const spare = Math.max(0, plan.jobs - share * laneCount);
   const lanes = Array.from({ length: laneCount }, (_, lane) => {

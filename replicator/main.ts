@@ -16,6 +16,13 @@ await ensureStores(stores);
 const secrets = openSecretStore(settings);
 process.stdout.write('replicator ready\n');
 process.send?.({ ready: true });
-await runReplicator({ stores, secrets, log, signal: stop.signal });
+await runReplicator({
+  stores,
+  secrets,
+  log,
+  slotWaitMs: settings.slotWaitMinutes * 60_000,
+  failedSlotMaxBytes: settings.failedSlotMaxBytes,
+  signal: stop.signal,
+});
 // The channel to the parent would keep the process alive.
 if (process.connected) process.disconnect();

@@ -9,6 +9,7 @@ import type { SecretStore } from '../shared/secrets/secretStore.ts';
 import type { Stores } from '../shared/state/stores.ts';
 import { leaseUntil, mayClaim, RENEW_EVERY_MS } from './lease.ts';
 import { SnapshotKeeper } from './snapshotKeeper.ts';
+import { StreamKeeper } from './streamKeeper.ts';
 
 /** A lost message only costs time: all rows are looked at this often. */
 const SWEEP_EVERY_MS = 3_000;
@@ -16,12 +17,17 @@ const SWEEP_EVERY_MS = 3_000;
 /** How often the queue is looked at: quickly for a while after a message, because more follow. */
 const QUICK_POLL_MS = 60;
 const SLOW_POLL_MS = 700;
+/** With streams, because a cutover should not wait. */
+const STREAM_POLL_MS = 250;
 const QUICK_FOR_MS = 2_000;
 
 export interface ReplicatorOptions {
   stores: Stores;
   secrets: SecretStore;
   log: Logger;
+  /** How long a new slot may wait for open transactions, in milliseconds. */
+  slotWaitMs: number;
+  failedSlotMaxBytes: number;
   signal: AbortSignal;
 }
 
@@ -38,14 +44,20 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
     void observe(record, { phase: 'snapshotLost', generation, reason });
   });
 
-  const observe = async (record: ReplicationRecord, observed: ReplicationRecord['observed']) => {
+  const note = async (
+    record: ReplicationRecord,
+    change: Pick<Partial<ReplicationRecord>, 'observed' | 'stream'>,
+    isNews: boolean,
+  ) => {
     const { id } = record.ref;
     try {
-      const row = await stores.replications.update(id, record.database, (current) => ({
-        ...current,
-        observed,
-        lease: { owner, until: leaseUntil(Date.now()) },
-      }));
+      let isMine = false;
+      const row = await stores.replications.update(id, record.database, (current) => {
+        isMine = mayClaim(current, owner, Date.now());
+        if (!isMine) return undefined;
+        return { ...current, ...change, lease: { owner, until: leaseUntil(Date.now()) } };
+      });
+      if (!isMine || !isNews) return;
       const message: ReplicationStatusMessage = {
         migrationId: id,
         database: record.database,
@@ -58,16 +70,25 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
     }
   };
 
+  const observe = (record: ReplicationRecord, observed: ReplicationRecord['observed']) =>
+    note(record, { observed }, true);
+  await using streams = new StreamKeeper({ ...options, observe: note });
+
   const work = async (seen: ReplicationRecord) => {
     const record = await claim(stores, seen, owner);
     if (record === undefined) return;
     const { desired, observed } = record;
     if (desired.phase === 'released') {
       await keeper.release(record);
-      if (observed.phase !== 'released') await observe(record, { phase: 'released' });
+      if (observed.phase === 'released') return;
+      if (desired.slot !== undefined) await streams.release(record, desired.slot);
+      await observe(record, { phase: 'released' });
       return;
     }
-    if (desired.phase === 'stream') return;
+    if (desired.phase === 'stream') {
+      await streams.follow(record, desired);
+      return;
+    }
     if (keeper.holds(record, desired.generation)) {
       if (desired.until === undefined || Date.parse(desired.until) > Date.now()) return;
       await keeper.release(record);
@@ -114,15 +135,18 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       }
       if (now - lastRenewal >= RENEW_EVERY_MS) {
         lastRenewal = now;
-        await renew(stores, keeper, owner);
+        await renew(stores, owner, (record) => isHeldHere(keeper, streams, record));
       }
     } catch (error) {
       if (!signal.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
     }
-    const pollMs = Date.now() - lastMessage < QUICK_FOR_MS ? QUICK_POLL_MS : SLOW_POLL_MS;
+    const slowMs = streams.isBusy ? STREAM_POLL_MS : SLOW_POLL_MS;
+    const pollMs = Date.now() - lastMessage < QUICK_FOR_MS ? QUICK_POLL_MS : slowMs;
     await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
   await Promise.all(busy.values());
+  await streams[Symbol.asyncDispose]();
+  await giveBack(stores, owner);
 }
 
 function isSettled(record: ReplicationRecord): boolean {
@@ -144,10 +168,35 @@ async function claim(
   return claimed ? record : undefined;
 }
 
-async function renew(stores: Stores, keeper: SnapshotKeeper, owner: string): Promise<void> {
+function isHeldHere(
+  keeper: SnapshotKeeper,
+  streams: StreamKeeper,
+  record: ReplicationRecord,
+): boolean {
+  const { desired } = record;
+  if (desired.phase === 'holdSnapshot') return keeper.holds(record, desired.generation);
+  return desired.phase === 'stream' && streams.runs(record);
+}
+
+/** So that the next replicator need not wait for the leases to run out. */
+async function giveBack(stores: Stores, owner: string): Promise<void> {
   for await (const record of stores.replications.list()) {
-    const { desired } = record;
-    if (desired.phase !== 'holdSnapshot' || !keeper.holds(record, desired.generation)) continue;
+    if (record.lease?.owner !== owner) continue;
+    await stores.replications.update(record.ref.id, record.database, (current) => {
+      if (current.lease?.owner !== owner) return undefined;
+      const { lease: _lease, ...rest } = current;
+      return rest;
+    });
+  }
+}
+
+async function renew(
+  stores: Stores,
+  owner: string,
+  isHeld: (record: ReplicationRecord) => boolean,
+): Promise<void> {
+  for await (const record of stores.replications.list()) {
+    if (!isHeld(record)) continue;
     await stores.replications.update(record.ref.id, record.database, (current) =>
       mayClaim(current, owner, Date.now())
         ? { ...current, lease: { owner, until: leaseUntil(Date.now()) } }

@@ -1,11 +1,7 @@
-import type { MigrationSpec } from '../../shared/contracts/records.ts';
-import { someNames } from '../../shared/checks/rule.ts';
+import { filterOf, someNames } from '../../shared/checks/rule.ts';
 import type { IdentityProblem } from '../../shared/pg/source/replicaIdentity.ts';
-import type { TableFilter } from '../../shared/pg/tablePattern.ts';
 
-export function tableFilterOf(spec: MigrationSpec): TableFilter {
-  return { include: spec.includeTables, exclude: spec.excludeTables };
-}
+export const tableFilterOf = filterOf;
 
 export function identityProblemMessage(
   database: string,

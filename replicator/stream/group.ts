@@ -3,18 +3,13 @@ import type { PgSession } from '../../shared/pg/connect.ts';
 import { createApplier } from '../../shared/wal/apply/applier.ts';
 import type { Applier, ApplierOptions } from '../../shared/wal/apply/applier.ts';
 import type { ApplyTable } from '../../shared/wal/apply/catalog.ts';
+import { APPLY_LOCK } from '../../shared/wal/applyLock.ts';
 import { formatLsn } from '../../shared/wal/lsn.ts';
 import type { Lsn } from '../../shared/wal/lsn.ts';
 import type { RowChange } from '../../shared/wal/messages.ts';
 import { isSeen } from '../../shared/wal/visibility.ts';
 import { HeldWriter } from './heldChanges.ts';
 import type { StreamTable, TableBook } from './tableBook.ts';
-
-/**
- * Each transaction that writes rows takes it shared; whoever needs the apply to stand still between
- * two groups (DDL on the target) takes it alone. "pgmove" in ASCII, and one more.
- */
-export const APPLY_LOCK = 0x70676d6f7665 + 1;
 
 export interface GroupCounters {
   transactions: number;

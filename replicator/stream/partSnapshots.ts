@@ -3,6 +3,7 @@ import { connect } from '../../shared/pg/connect.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { PgEndpoint } from '../../shared/pg/endpoint.ts';
 import { takeTableSnapshot, waitFlushed } from '../../shared/wal/copy/tableSnapshot.ts';
+import type { SystemIdentity } from '../../shared/wal/slot.ts';
 import type { StreamTable } from './tableBook.ts';
 
 export interface PartSnapshot {
@@ -14,10 +15,9 @@ export interface PartSnapshot {
   lsn: string;
 }
 
-export interface PartSnapshotOptions {
+export interface PartSnapshotOptions extends SystemIdentity {
   applicationName: string;
   slotSnapshot: string;
-  systemIdentifier: string;
   signal: AbortSignal;
   /** Something to be looked at: a snapshot is there, or one was lost. */
   onChange: () => void;
@@ -111,6 +111,6 @@ export class PartSnapshots implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const sessions = [...this.#held.values()].map(({ session }) => session);
     this.#held.clear();
-    await Promise.all(sessions.map((session) => session?.close()));
+    for (const session of sessions) await session?.close();
   }
 }

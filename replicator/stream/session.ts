@@ -9,9 +9,11 @@ import { requireSameServer } from '../../shared/wal/copy/tableSnapshot.ts';
 import { listenForStates } from '../../shared/wal/copy/waitForHold.ts';
 import type { Lsn } from '../../shared/wal/lsn.ts';
 import type { WalMessage } from '../../shared/wal/messages.ts';
+import { readPlannedSchema } from '../../shared/wal/plannedSchema.ts';
 import { probePlugin } from '../../shared/wal/plugin.ts';
 import { takeOver } from '../../shared/wal/progress.ts';
 import type { StreamProgress } from '../../shared/wal/progress.ts';
+import { becomeReplica } from '../../shared/wal/replicaRole.ts';
 import { checkSlot } from '../../shared/wal/slot.ts';
 import { openWalStream } from '../../shared/wal/stream.ts';
 import type { WalStream } from '../../shared/wal/stream.ts';
@@ -22,7 +24,7 @@ import { PartSnapshots } from './partSnapshots.ts';
 import { replayHeld } from './replay.ts';
 import { SourceWatch } from './sourceWatch.ts';
 import type { StreamReport } from './sourceWatch.ts';
-import { readExpectedSchema, TableBook } from './tableBook.ts';
+import { TableBook } from './tableBook.ts';
 import { VisibilityWatch } from './visibilityWatch.ts';
 
 export interface StreamOptions {
@@ -37,6 +39,8 @@ export interface StreamOptions {
   signal: AbortSignal;
   /** Apply nothing that ends after this position; undefined: everything. Asked between groups. */
   drainTo: () => Lsn | undefined;
+  /** Called once, with what makes the session look at `drainTo` at once. */
+  onStart?: (wake: () => void) => void;
   /** Called about once a second, and at once when the stage changes. */
   onReport: (report: StreamReport) => void;
   /** Counts go on from these: a session is one of many in the life of a stream. */
@@ -79,7 +83,7 @@ export async function runStream(options: StreamOptions): Promise<void> {
       settings: { default_transaction_read_only: 'on' },
     });
     const progress = await takeOver(target, options.generation);
-    await requireSameServer(source, progress.systemIdentifier);
+    await requireSameServer(source, progress);
     await checkSlot(source, options.slot, {
       position: progress.lsn,
       systemIdentifier: progress.systemIdentifier,
@@ -123,16 +127,6 @@ async function openTarget(options: StreamOptions): Promise<PgSession> {
   } catch (error) {
     await target.close();
     throw error;
-  }
-}
-
-/** Tries to make triggers and rules of the session stand still. */
-async function setReplicaRole(target: PgSession): Promise<boolean> {
-  try {
-    await target.query("set session_replication_role = 'replica'");
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -187,12 +181,14 @@ class StreamSession {
       onAbort();
     };
     target.client.on('notification', wake);
+    this.#options.onStart?.(wake);
     const timer = setInterval(onAbort, LOOK_EVERY_MS);
     signal.addEventListener('abort', onAbort, { once: true });
     await using partSnapshots = new PartSnapshots(this.#options.source, {
       applicationName: this.#options.applicationName,
       slotSnapshot: progress.slotSnapshot,
       systemIdentifier: progress.systemIdentifier,
+      timeline: progress.timeline,
       signal,
       onChange: wake,
     });
@@ -200,7 +196,7 @@ class StreamSession {
       epoch,
       ...(failPoint === undefined ? {} : { failPoint }),
     });
-    const isReplicaRole = await setReplicaRole(target);
+    const isReplicaRole = await becomeReplica(target);
     const group = new Group(target, this.#book, this.#options.counters, {
       epoch,
       applier: {
@@ -266,7 +262,7 @@ class StreamSession {
     this.#lookAtDrain();
     await this.#writeIdleProgress();
     if (this.#book.isPlanned && !this.#sourceWatch.knowsSchema) {
-      this.#sourceWatch.expectSchema(await readExpectedSchema(target, this.#options.generation));
+      this.#sourceWatch.expectSchema(await readPlannedSchema(target));
     }
     this.#sourceWatch.report({
       appliedLsn: this.#position(),
@@ -357,7 +353,9 @@ class StreamSession {
         }
         case 'M':
           break;
-        default: {
+        case 'I':
+        case 'U':
+        case 'D': {
           const waits = group.row(message);
           if (waits) await waits;
         }

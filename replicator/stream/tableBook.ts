@@ -1,30 +1,12 @@
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { CopyState } from '../../shared/pg/copy/control.ts';
-import { isStepDone } from '../../shared/pg/copy/control.ts';
-import type { SchemaFingerprint } from '../../shared/pg/source/schemaFingerprint.ts';
 import type { ApplyTable } from '../../shared/wal/apply/catalog.ts';
 import { loadApplyTables } from '../../shared/wal/apply/catalog.ts';
 import { parseLsn } from '../../shared/wal/lsn.ts';
 import type { Lsn } from '../../shared/wal/lsn.ts';
+import { isPlanned } from '../../shared/wal/plannedSchema.ts';
 import { parseSnapshot } from '../../shared/wal/visibility.ts';
 import type { TxSnapshot } from '../../shared/wal/visibility.ts';
-
-/** Marked on the target, under the stream's generation, when all tables of the plan are written. */
-export const PLANNED_STEP = 'onlinePlan';
-
-/** The source's schema when the tables were planned, as JSON in the step's detail. */
-export const SCHEMA_STEP = 'onlineSchema';
-
-export async function readExpectedSchema(
-  session: PgSession,
-  generation: number,
-): Promise<SchemaFingerprint> {
-  const { rows } = await session.query<{ detail: string }>(
-    'select detail from pgmove.steps where step = $1 and generation = $2',
-    [SCHEMA_STEP, generation],
-  );
-  return JSON.parse(rows[0]?.detail ?? '{}') as SchemaFingerprint;
-}
 
 /** A planned table, and what the stream does with its changes. */
 export interface StreamTable {
@@ -101,7 +83,7 @@ export class TableBook {
   /** Reads what changed. To be called between groups, outside of a transaction. */
   async refresh(): Promise<void> {
     if (!this.isPlanned) {
-      this.isPlanned = await isStepDone(this.#session, PLANNED_STEP, this.#streamGeneration);
+      this.isPlanned = await isPlanned(this.#session, this.#streamGeneration);
       await this.#read(undefined);
       await this.#readIgnored();
       return;

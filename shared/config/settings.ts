@@ -20,6 +20,12 @@ export interface Settings {
   eventGrid?: { endpoint: string; key?: string };
   jobs: number;
   retentionDays: number;
+  /** How long a failed online database keeps its slot. */
+  failedRetentionHours: number;
+  /** How much WAL it may keep at most, in bytes. */
+  failedSlotMaxBytes: number;
+  /** How long a new slot may wait for transactions that are open. */
+  slotWaitMinutes: number;
   pgBinDir?: string;
   tablePrefix: string;
 }
@@ -94,6 +100,21 @@ export const ENVIRONMENT = {
   PGMOVE_RETENTION_DAYS: count(1, 3650)
     .optional()
     .describe('Days after which an ended migration is purged. Default 30.'),
+  PGMOVE_FAILED_RETENTION_HOURS: count(1, 24 * 30)
+    .optional()
+    .describe(
+      'Hours that a failed online database keeps its replication slot for a resume. Default 24.',
+    ),
+  PGMOVE_FAILED_SLOT_MAX_GB: count(1, 100_000)
+    .optional()
+    .describe(
+      'Gigabytes of WAL that the slot of a failed online database may keep on the source; then it is dropped. Default 10.',
+    ),
+  PGMOVE_SLOT_WAIT_MINUTES: count(1, 24 * 60)
+    .optional()
+    .describe(
+      'Minutes that a new replication slot may wait for transactions that were open before it. Default 10.',
+    ),
   PG_BIN_DIR: z
     .string()
     .optional()
@@ -139,6 +160,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
         : { endpoint: values.EVENT_GRID_TOPIC_ENDPOINT, key: values.EVENT_GRID_TOPIC_KEY },
     jobs: values.PGMOVE_JOBS ?? 4,
     retentionDays: values.PGMOVE_RETENTION_DAYS ?? 30,
+    failedRetentionHours: values.PGMOVE_FAILED_RETENTION_HOURS ?? 24,
+    failedSlotMaxBytes: (values.PGMOVE_FAILED_SLOT_MAX_GB ?? 10) * 1024 ** 3,
+    slotWaitMinutes: values.PGMOVE_SLOT_WAIT_MINUTES ?? 10,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
   };

@@ -1,6 +1,6 @@
 import type { Claim, CopyEnd, UnitResult } from './copyWork.ts';
 import type { MigrationErrorKind } from '../errors/migrationError.ts';
-import type { MigrationRef, ReplicationRecord } from './records.ts';
+import type { MigrationRef, ReplicationRecord, StreamStage } from './records.ts';
 
 /**
  * What the orchestrators ask of the activities. Inputs are ids, never lists or secrets; results are
@@ -52,6 +52,17 @@ export interface TargetPreparation {
   generation: number;
 }
 
+/** How a wait for the stream ended. */
+export type StreamWait =
+  | { next: 'reached' }
+  // Not yet: to be asked again.
+  | { next: 'wait' }
+  | { next: 'failed'; message: string };
+
+/** What the operator, and the stream, let the database do at its cutover gate. */
+export type CutoverGate =
+  { next: 'wait' } | { next: 'cutover' } | { next: 'failed'; message: string };
+
 export interface CopyPlan {
   /** As many lanes as can have something to do. */
   laneCount: number;
@@ -64,7 +75,12 @@ export interface BatchOutcome {
   rows: number;
   bytes: number;
   /** Set for a part: its table, and of how many parts that table has. */
-  part?: { tableId: string; partCount: number };
+  part?: {
+    tableId: string;
+    partCount: number;
+    /** Online: the table starts again under another one when its snapshot is lost. */
+    generation?: number;
+  };
   /** Index builds that are activities of their own; 0 when the batch built its indexes itself. */
   indexCount: number;
 }
@@ -86,7 +102,7 @@ export interface ActivityMap {
   claimDatabase: {
     input: MigrationInput & { owner: string; lane: number; sequence: number };
     /** `isFresh`: no run has begun with it yet. */
-    output: { database: string; isFresh: boolean } | { database: null };
+    output: { database: string; isFresh: boolean; online: boolean } | { database: null };
   };
   completeMigration: { input: MigrationInput & { failure?: string }; output: { state: string } };
 
@@ -103,6 +119,14 @@ export interface ActivityMap {
   prepareTarget: { input: DatabaseInput; output: TargetPreparation };
   requestSnapshot: { input: GenerationInput & { instanceId: string }; output: null };
   readReplication: { input: GenerationInput; output: ReplicationRecord['observed'] };
+  requestStream: { input: GenerationInput & { instanceId: string }; output: null };
+  waitStream: { input: GenerationInput & { stage: StreamStage | 'streaming' }; output: StreamWait };
+  prepareCutover: { input: DatabaseInput & { jobs: number }; output: null };
+  passCutoverGate: { input: GenerationInput; output: CutoverGate };
+  beginCutover: { input: GenerationInput; output: null };
+  copyUnstreamed: { input: GenerationInput; output: null };
+  abandonCutover: { input: GenerationInput & { reason: string }; output: null };
+  stopStream: { input: GenerationInput; output: null };
   copySchema: { input: SnapshotInput; output: null };
   planCopy: { input: SnapshotInput & { jobs: number; owner: string }; output: CopyPlan };
   copyBatch: { input: SnapshotInput & { batch: number; attempt: number }; output: BatchOutcome };
@@ -156,6 +180,9 @@ export interface DatabaseOrchestration {
   verify: boolean;
   /** No run has begun with the database yet: its snapshot can be asked for at once. */
   isFresh: boolean;
+  online: boolean;
+  /** Online: the copy is complete; go on at the cutover gate with the stream of this generation. */
+  atGate?: number;
 }
 
 /** Input of databaseLane: takes one database after the other. */

@@ -39,8 +39,8 @@ export interface CopyWork {
   followUps: CopyUnit[];
   /** What each lane has in hand, and the number of its last claim. */
   lanes: Record<string, { sequence: number; unit: CopyUnit | null }>;
-  /** Parts of a table that are in, by table. */
-  partsDone: Record<string, number>;
+  /** Parts of a table that are in, by table: their batches, and the snapshot's generation. */
+  partsDone: Record<string, { generation: number; batches: number[] }>;
   /** Index builds that are still open, by batch. */
   indexesOpen: Record<string, number>;
   /** Tables and batches of which something failed: their follow-ups are not begun. */
@@ -167,7 +167,7 @@ function settlePart(
   work: CopyWork,
   batch: number,
   outcome: BatchOutcome,
-  { tableId, partCount }: NonNullable<BatchOutcome['part']>,
+  { tableId, partCount, generation = 0 }: NonNullable<BatchOutcome['part']>,
 ): void {
   const key = `table ${tableId}`;
   if (outcome.tablesFailed > 0) {
@@ -179,9 +179,21 @@ function settlePart(
     work.broken[key] = true;
     return;
   }
-  const done = (work.partsDone[tableId] ?? 0) + 1;
-  work.partsDone[tableId] = done;
-  if (done < partCount || work.broken[key] !== undefined) return;
+  const done = (work.partsDone[tableId] ??= { generation, batches: [] });
+  if (generation < done.generation) {
+    // The table began again under another snapshot, and this part is of the one before.
+    work.followUps.push({ kind: 'batch', batch, attempt: 0 });
+    return;
+  }
+  if (generation > done.generation) {
+    const void_ = done.batches.map((old): CopyUnit => ({ kind: 'batch', batch: old, attempt: 0 }));
+    work.followUps.push(...void_);
+    work.partsDone[tableId] = { generation, batches: [batch] };
+  } else if (!done.batches.includes(batch)) {
+    done.batches.push(batch);
+  }
+  const count = work.partsDone[tableId]?.batches.length ?? 0;
+  if (count < partCount || work.broken[key] !== undefined) return;
   delete work.partsDone[tableId];
   openIndexes(work, batch, outcome.indexCount);
 }

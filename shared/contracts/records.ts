@@ -64,6 +64,8 @@ export interface Wanted {
   cancelDatabases: string[];
   triggerCutover: boolean;
   cutoverDatabases: string[];
+  /** When the cutover was asked for last; ISO 8601. One that failed is tried again by a later one. */
+  cutoverRequestedOn?: string;
 }
 
 export interface ServerMetadata {
@@ -171,8 +173,9 @@ export interface CutoverRecord {
   endedOn?: string;
   /** From the request to the moment when the target was complete. */
   durationMs?: number;
-  /** Why an attempt failed; the database went back to replicating. */
+  /** Why an attempt failed, and when; the database went back to replicating. */
   failure?: string;
+  failedOn?: string;
 }
 
 /** A row of Databases. */
@@ -254,7 +257,16 @@ export interface ReplicationRecord {
       }
     // Online: create the slot of this generation, or go on with it, and keep the target up to date.
     // `drainTo`: apply everything up to this LSN, then stop applying and say so (cutover).
-    | { phase: 'stream'; generation: number; slot: string; drainTo?: string }
+    // `run` counts the migration's runs: a stream that failed is tried again by another one only.
+    // `until` (ISO 8601) bounds it when it is only kept for a possible resume.
+    | {
+        phase: 'stream';
+        generation: number;
+        run: number;
+        slot: string;
+        drainTo?: string;
+        until?: string;
+      }
     // Let go of everything; a slot of ours is dropped.
     | { phase: 'released'; slot?: string };
   observed:
@@ -265,9 +277,15 @@ export interface ReplicationRecord {
     // It could not be taken (rights, locks, connection); `isTransient`: a later attempt may succeed.
     | { phase: 'failed'; generation: number; reason: string; isTransient: boolean }
     // The slot is there and its stream is consumed.
-    | { phase: 'streaming'; generation: number; stage: StreamStage; since: string }
+    | { phase: 'streaming'; generation: number; run: number; stage: StreamStage; since: string }
     // The stream stopped and needs somebody to act; the slot is kept unless `isSlotLost`.
-    | { phase: 'streamFailed'; generation: number; reason: string; isSlotLost: boolean }
+    | {
+        phase: 'streamFailed';
+        generation: number;
+        run: number;
+        reason: string;
+        isSlotLost: boolean;
+      }
     | { phase: 'released' };
   /** Counters and positions of the stream, written at most once a second. */
   stream?: StreamStatus;

@@ -12,6 +12,11 @@ export interface ForeignKeyRun {
   entries: readonly ArchiveEntry[];
   jobs: number;
   report: NotCarriedList;
+  /**
+   * Statement that makes others' writes stand still until the transaction's end. When it is given,
+   * rows are written meanwhile: keys are made NOT VALID under it, and validated without it.
+   */
+  parkSql?: string;
   signal?: AbortSignal;
 }
 
@@ -103,7 +108,10 @@ async function createForeignKey(
   run: ForeignKeyRun,
 ): Promise<SchemaFailure | undefined> {
   try {
-    await withDeadlockRetry(() => session.query(entry.sql));
+    const { parkSql } = run;
+    await withDeadlockRetry(() =>
+      parkSql === undefined ? session.query(entry.sql) : createParked(session, entry, parkSql),
+    );
     return undefined;
   } catch (error) {
     throwIfNotTheObjects(error);
@@ -115,6 +123,49 @@ async function createForeignKey(
   }
 }
 
+/** Before 18, a key of a partitioned table cannot be NOT VALID: it is checked while all stands still. */
+async function createParked(
+  session: PgSession,
+  entry: ArchiveEntry,
+  parkSql: string,
+): Promise<void> {
+  const [statement = '', ...rest] = splitStatements(entry.sql);
+  const create = (sql: string) =>
+    inTransaction(session, async () => {
+      await session.query(parkSql);
+      await session.query([sql, ...rest].join(';\n'));
+    });
+  if (/\bnot\s+valid\s*$/i.test(statement)) {
+    await create(statement);
+    return;
+  }
+  try {
+    await create(`${statement} not valid`);
+  } catch (error) {
+    const isUnsupported = codeOf(error) === '42809' || codeOf(error) === '0A000';
+    if (isUnsupported) await create(statement);
+    // duplicate_object: an earlier run made it, and may have ended before it was valid.
+    else if (codeOf(error) !== '42710') throw error;
+  }
+  await validate(session, entry);
+}
+
+async function validate(session: PgSession, entry: ArchiveEntry): Promise<void> {
+  const { rows } = await session.query<{ table: string; name: string }>(
+    `select pg_catalog.format('%I.%I', n.nspname, t.relname) as table,
+       pg_catalog.quote_ident(k.conname) as name
+     from pg_catalog.pg_constraint k
+       join pg_catalog.pg_class t on t.oid = k.conrelid
+       join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+     where k.contype = 'f' and not k.convalidated and n.nspname = $1
+       and t.relname || ' ' || k.conname = $2`,
+    [entry.schema, entry.name],
+  );
+  for (const { table, name } of rows) {
+    await session.query(`alter table ${table} validate constraint ${name}`);
+  }
+}
+
 async function createNotValid(
   session: PgSession,
   entry: ArchiveEntry,
@@ -123,9 +174,12 @@ async function createNotValid(
 ): Promise<SchemaFailure | undefined> {
   const [statement = '', ...rest] = splitStatements(entry.sql);
   try {
-    await inTransaction(session, async () => {
-      await session.query([`${statement} not valid`, ...rest].join(';\n'));
-    });
+    // Made while others wrote, it is there, and its validation has failed.
+    if (run.parkSql === undefined) {
+      await inTransaction(session, async () => {
+        await session.query([`${statement} not valid`, ...rest].join(';\n'));
+      });
+    }
     run.report.add(
       'foreignKey',
       describeEntry(entry),

@@ -88,6 +88,11 @@ async function unlinkOthers(target: PgSession, objects: readonly LargeObject[]):
   );
 }
 
+/** The next copy compares every object anew. */
+export async function forgetLargeObjects(target: PgSession): Promise<void> {
+  await target.query("delete from pgmove.steps where pg_catalog.left(step, 13) = 'largeObjects/'");
+}
+
 async function groupsDone(target: PgSession, generation: number): Promise<Set<string>> {
   const { rows } = await target.query<{ step: string }>(
     `select step from pgmove.steps

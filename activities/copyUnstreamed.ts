@@ -1,0 +1,52 @@
+import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.ts';
+import { planBatches } from '../shared/pg/copy/plan.ts';
+import { listTables } from '../shared/pg/copy/tables.ts';
+import { copyLargeObjects, forgetLargeObjects } from '../shared/pg/schema/largeObjects.ts';
+import { copyAgain } from '../shared/wal/copy/copyAgain.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { setOperation } from './steps/operation.ts';
+import { tableFilterOf } from './steps/replicaIdentities.ts';
+import { readSchemaPart } from './steps/schemaParts.ts';
+
+/**
+ * What no stream carries, once the stream is drained: the rows of unlogged tables are copied again,
+ * and large objects that differ. Idempotent.
+ */
+defineActivity('copyUnstreamed', async ({ ref, database, generation }, env) => {
+  await setOperation(env.stores, ref, database, 'Copying what the stream does not carry');
+  await using source = await env.open('source', database);
+  await using target = await env.open('target', database);
+  await copyUnlogged(env, database, generation);
+  await source.query('begin isolation level repeatable read, read only');
+  await forgetLargeObjects(target);
+  await copyLargeObjects(source, target, { generation, signal: env.signal });
+  return null;
+});
+
+async function copyUnlogged(
+  env: ActivityEnvironment,
+  database: string,
+  generation: number,
+): Promise<void> {
+  await using source = await env.open('source', database);
+  await using target = await env.open('target', database);
+  const schema = await readSchemaPart(env, 'copy', { database, generation });
+  const leftOut = new Set(schema.leftOutRelationOids);
+  const all = await listTables(source, tableFilterOf(env.record.spec));
+  const tables = all.filter(({ oid, persistence }) => persistence === 'u' && !leftOut.has(oid));
+  if (tables.length === 0) return;
+  const { ready } = planFormats(
+    tables,
+    await sourceFacts(source),
+    await targetShape(target, tables),
+  );
+  const batches = planBatches(ready, { jobs: 1, serverVersion: source.serverVersion });
+  await copyAgain({
+    source: env.endpoint('source', database),
+    target: env.endpoint('target', database),
+    items: batches.flatMap(({ items }) => items),
+    applicationName: `pgmove/${env.record.ref.name}/unlogged`,
+    signal: env.signal,
+  });
+}

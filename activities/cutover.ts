@@ -1,0 +1,164 @@
+import type { CutoverGate } from '../shared/contracts/activities.ts';
+import type {
+  CutoverRecord,
+  DatabaseRecord,
+  MigrationRecord,
+} from '../shared/contracts/records.ts';
+import { transitionDatabase } from '../shared/contracts/transitions.ts';
+import { MigrationError } from '../shared/errors/migrationError.ts';
+import {
+  compareFingerprints,
+  readSchemaFingerprint,
+} from '../shared/pg/source/schemaFingerprint.ts';
+import { changeOrTime } from '../shared/state/changeNotice.ts';
+import { readPlannedSchema } from '../shared/wal/plannedSchema.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { foldGate } from './steps/foldGate.ts';
+import { setOperation } from './steps/operation.ts';
+import { tableFilterOf } from './steps/replicaIdentities.ts';
+import { fenceSource, unfenceSource } from './steps/sourceChanges.ts';
+import { judge, wakeReplicator } from './steps/streamRow.ts';
+
+const WAIT_MS = 10_000;
+const LOOK_EVERY_MS = 60;
+
+/**
+ * Says whether the database goes on replicating, or its cutover is asked for. A database that has
+ * caught up waits for the operator, and the migration with it when all do.
+ */
+defineActivity(
+  'passCutoverGate',
+  async ({ ref, database, generation }, env): Promise<CutoverGate> => {
+    const deadline = Date.now() + WAIT_MS;
+    for (;;) {
+      env.signal.throwIfAborted();
+      const [record, row, replication] = await Promise.all([
+        env.stores.migrations.get(ref),
+        env.stores.databases.get(ref.id, database),
+        env.stores.replications.get(ref.id, database),
+      ]);
+      if (record === undefined || row === undefined || replication === undefined) {
+        throw new MigrationError('internal', `${database}: its rows are missing.`);
+      }
+      const consistent = judge(replication, generation, 'consistent');
+      if (consistent.next === 'failed') return consistent;
+      if (consistent.next === 'reached') {
+        if (isCutoverWanted(record, row)) return { next: 'cutover' };
+        if (judge(replication, generation, 'caughtUp').next === 'reached')
+          await waitAtGate(env, row);
+        else if (row.state === 'InProgress') {
+          await setOperation(env.stores, ref, database, 'Catching up with the source');
+        }
+      }
+      if (Date.now() >= deadline) return { next: 'wait' };
+      await changeOrTime(ref.id, LOOK_EVERY_MS);
+    }
+  },
+);
+
+/** Asked for after the last attempt that failed. */
+function isCutoverWanted(
+  { wanted }: MigrationRecord,
+  { database, cutover }: DatabaseRecord,
+): boolean {
+  const { triggerCutover, cutoverDatabases, cutoverRequestedOn = '' } = wanted;
+  if (!triggerCutover) return false;
+  if (cutoverDatabases.length > 0 && !cutoverDatabases.includes(database)) return false;
+  return cutover?.failedOn === undefined || cutover.failedOn < cutoverRequestedOn;
+}
+
+async function waitAtGate(env: ActivityEnvironment, row: DatabaseRecord): Promise<void> {
+  const { ref } = env.record;
+  if (row.state === 'WaitingForCutoverTrigger') return;
+  const now = new Date().toISOString();
+  await env.stores.databases.update(ref.id, row.database, (current) =>
+    transitionDatabase(ref, current, 'WaitingForCutoverTrigger', now, {
+      operation: 'Replicating changes',
+    }),
+  );
+  await foldGate(env);
+}
+
+/**
+ * Begins the cutover: closes the source where that is wanted, and tells the stream the position that
+ * it is to drain to. Idempotent: a repeated one drains a little further.
+ */
+defineActivity('beginCutover', async ({ ref, database }, env) => {
+  const now = new Date().toISOString();
+  const fenced = env.record.spec.fenceSource;
+  await env.stores.databases.update(ref.id, database, (row) =>
+    transitionDatabase(ref, row, 'InProgress', now, {
+      operation: 'Cutting over',
+      message: '',
+      cutover: { requestedOn: requestOf(env.record, row, now), fenced },
+    }),
+  );
+  await foldGate(env);
+  await refuseChangedSchema(env, database);
+  if (fenced) await fenceSource(env, database);
+  await using source = await env.openSourceToChange(database);
+  // Whatever was committed before it is in the WAL before it; and it comes through the stream, so
+  // that the end of the drain is seen on a source that is idle.
+  const { rows } = await source.query<{ lsn: string }>(
+    `select pg_catalog.pg_logical_emit_message(true, 'pgmove', 'cutover')::text as lsn`,
+  );
+  const lsn = rows[0]?.lsn ?? '';
+  await env.stores.databases.update(ref.id, database, (row) => ({
+    record: { ...row, cutover: { ...(row.cutover ?? { requestedOn: now, fenced }), lsn } },
+  }));
+  await env.stores.replications.update(ref.id, database, (row) =>
+    row.desired.phase === 'stream'
+      ? { ...row, desired: { ...row.desired, drainTo: lsn } }
+      : undefined,
+  );
+  await wakeReplicator(env, database);
+  return null;
+});
+
+/** The cutover is as old as the request for it, or as this attempt when it waited for the copy. */
+function requestOf({ wanted }: MigrationRecord, row: DatabaseRecord, now: string): string {
+  if (row.cutover !== undefined && row.cutover.failedOn === undefined)
+    return row.cutover.requestedOn;
+  const { cutoverRequestedOn } = wanted;
+  return row.state === 'WaitingForCutoverTrigger' ? (cutoverRequestedOn ?? now) : now;
+}
+
+/** Tables that came or changed since the plan would be missing, or differ, on the target. */
+async function refuseChangedSchema(env: ActivityEnvironment, database: string): Promise<void> {
+  await using source = await env.open('source', database);
+  await using target = await env.open('target', database);
+  const planned = await readPlannedSchema(target);
+  const present = await readSchemaFingerprint(source, tableFilterOf(env.record.spec));
+  const differences = compareFingerprints(planned, present);
+  if (differences.length === 0) return;
+  const sentences = differences.slice(0, 10).map(({ sentence }) => sentence);
+  throw new MigrationError(
+    'schemaChanged',
+    `${database}: the schema of the source is not what was migrated. ${sentences.join(' ')} Undo the ` +
+      'change (move, or drop, tables that are new), then trigger the cutover again.',
+  );
+}
+
+/** A failed cutover goes back to replicating: the source is opened, the stream goes on. Idempotent. */
+defineActivity('abandonCutover', async ({ ref, database, reason }, env) => {
+  const unrestored = await unfenceSource(env, database);
+  await env.stores.replications.update(ref.id, database, (row) => {
+    if (row.desired.phase !== 'stream') return undefined;
+    const { drainTo: _drained, ...desired } = row.desired;
+    return { ...row, desired };
+  });
+  await wakeReplicator(env, database);
+  const now = new Date().toISOString();
+  const message = [`The cutover failed: ${reason}`, ...unrestored].join(' ');
+  await env.stores.databases.update(ref.id, database, (row) => {
+    const begun: CutoverRecord = row.cutover ?? { requestedOn: now, fenced: false };
+    return transitionDatabase(ref, row, 'WaitingForCutoverTrigger', now, {
+      operation: 'Replicating changes',
+      message,
+      cutover: { ...begun, failure: reason, failedOn: now },
+    });
+  });
+  await foldGate(env);
+  return null;
+});
