@@ -1,5 +1,5 @@
-import { DATABASE_RULES } from '../shared/checks/registry.ts';
-import type { DatabaseRule, DatabaseRuleContext } from '../shared/checks/rule.ts';
+import { DATABASE_RULES, SERVER_RULES } from '../shared/checks/registry.ts';
+import type { DatabaseRuleContext, Finding, ServerRuleContext } from '../shared/checks/rule.ts';
 import type {
   ValidationDetails,
   ValidationItem,
@@ -9,6 +9,7 @@ import { transitionMigration } from '../shared/contracts/transitions.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { readinessOptions } from './steps/logicalReplicationGate.ts';
 import { openMaintenance } from './steps/maintenanceSession.ts';
 import { checkServers } from './steps/serverCheck.ts';
 
@@ -22,17 +23,31 @@ defineActivity('validateServers', async (_input, env) => {
   const version: ValidationItem = failed
     ? item('SourceVersionValidation', [{ state: 'Failed', message: check.problem }])
     : item('SourceVersionValidation', []);
+  const found = failed ? new Map<string, Finding[]>() : await runServerRules(env);
+  const messagesOf = (type: string) => item(type, found.get(type) ?? []);
+  const serverLevelValidationDetails = [
+    messagesOf('AuthenticationAndConnectivityValidation'),
+    version,
+    messagesOf('ServerParametersValidation'),
+  ];
   await writeDetails(env, () => ({
     validationStartTimeInUtc,
-    serverLevelValidationDetails: [
-      item('AuthenticationAndConnectivityValidation', []),
-      version,
-      item('ServerParametersValidation', []),
-    ],
+    serverLevelValidationDetails,
     dbLevelValidationDetails: [],
   }));
-  return { failed };
+  return { failed: serverLevelValidationDetails.some(({ state }) => state === 'Failed') };
 });
+
+async function runServerRules(env: ActivityEnvironment): Promise<Map<string, Finding[]>> {
+  const { wanted, spec } = env.record;
+  const [first = 'postgres'] = wanted.databases;
+  await using source = await openMaintenance(env.endpoint('source', first), 'pgmove/validate');
+  await using target = await openMaintenance(env.endpoint('target', first), 'pgmove/validate');
+  const { databaseCount, ownSlots = [] } = await readinessOptions(env, wanted.databases);
+  const isSetupWanted = wanted.setupLogicalReplication;
+  const context = { spec, source, target, databaseCount, ownSlots, isSetupWanted };
+  return await findingsByType<ServerRuleContext>(SERVER_RULES, context);
+}
 
 /** Runs every rule on one database. Idempotent: its part of the details is replaced. */
 defineActivity('validateDatabase', async ({ database }, env) => {
@@ -40,7 +55,9 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   const endpoint = env.endpoint('target', database);
   await using source = await env.open('source', database);
   await using target = await openMaintenance(endpoint, 'pgmove/validate');
-  const summary = await runRules({ database, source, target });
+  const context = { database, spec: env.record.spec, source, target };
+  const found = await findingsByType<DatabaseRuleContext>(DATABASE_RULES, context);
+  const summary = [...found].map(([type, findings]) => item(type, findings));
   const result = { databaseName: database, startedOn, endedOn: new Date().toISOString(), summary };
   await writeDetails(env, (details) => ({
     ...details,
@@ -52,20 +69,26 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   return { failed: summary.some(({ state }) => state === 'Failed') };
 });
 
-async function runRules(context: DatabaseRuleContext): Promise<ValidationItem[]> {
-  const messages = new Map<string, NonNullable<ValidationItem['messages']>>();
-  for (const rule of DATABASE_RULES) {
+interface Rule<Context> {
+  id: string;
+  type: string;
+  check(context: Context): Promise<Finding[]>;
+}
+
+async function findingsByType<Context>(
+  rules: readonly Rule<Context>[],
+  context: Context,
+): Promise<Map<string, Finding[]>> {
+  const found = new Map<string, Finding[]>();
+  for (const rule of rules) {
     const findings = await findingsOf(rule, context);
-    messages.set(rule.type, [...(messages.get(rule.type) ?? []), ...findings]);
+    found.set(rule.type, [...(found.get(rule.type) ?? []), ...findings]);
   }
-  return [...messages].map(([type, found]) => item(type, found));
+  return found;
 }
 
 /** A rule that cannot run is a finding of its own. */
-async function findingsOf(
-  rule: DatabaseRule,
-  context: DatabaseRuleContext,
-): Promise<{ state: ValidationState; message: string }[]> {
+async function findingsOf<Context>(rule: Rule<Context>, context: Context): Promise<Finding[]> {
   try {
     return await rule.check(context);
   } catch (error) {
