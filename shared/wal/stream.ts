@@ -45,7 +45,8 @@ export interface WalStream extends AsyncDisposable {
   readonly receivedLsn: Lsn;
   /**
    * A position that the server has passed with no transaction open, while nothing came behind it
-   * and everything before it was taken. Safe to confirm once all that was taken is durable.
+   * and everything before it was taken. Safe to confirm once all that was taken is durable. A reader
+   * does so from time to time, and when next() gives it nothing: the source cannot shut down before.
    */
   readonly idleLsn: Lsn | undefined;
 }
@@ -118,7 +119,8 @@ function startCommand(options: WalStreamOptions): string {
     ([name, value]) => `${pg.escapeIdentifier(name)} '${value.replaceAll("'", "''")}'`,
   );
   const slot = pg.escapeIdentifier(options.slot);
-  return `START_REPLICATION SLOT ${slot} LOGICAL ${formatLsn(options.start)} (${list.join(', ')})`;
+  const command = `START_REPLICATION SLOT ${slot} LOGICAL ${formatLsn(options.start)}`;
+  return list.length === 0 ? command : `${command} (${list.join(', ')})`;
 }
 
 /** The part of pg's connection that is used; its types leave some of it out. */
@@ -256,7 +258,7 @@ class ReplicationStream implements WalStream {
     if (this.#bufferedBytes > this.#maxBufferedBytes) {
       this.#isPaused = true;
       this.#socket?.pause();
-    } else if (chunk.length < SMALL_CHUNK_BYTES) {
+    } else if (chunk.length < SMALL_CHUNK_BYTES && this.#socket instanceof ReusedBufferSocket) {
       this.#rest();
     }
     this.#settleWaiter();
@@ -264,7 +266,8 @@ class ReplicationStream implements WalStream {
 
   /**
    * The server sends each row by itself, and a reader that keeps up pays a system call for every
-   * few of them. After a millisecond there are many to read at once.
+   * few of them. After a millisecond there are many to read at once. Not so under TLS, which hands
+   * over one record at a time, however many there are.
    */
   #rest(): void {
     this.#socket?.pause();
@@ -288,7 +291,12 @@ class ReplicationStream implements WalStream {
     if (kind !== KEEPALIVE) return;
     this.#noteReceived(bytes.readUInt32BE(start + 1), bytes.readUInt32BE(start + 5));
     if (!this.#isInTransaction) this.#idle = bytes.readBigUInt64BE(start + 1);
-    if (bytes[start + 17] === 1) this.#report();
+    if (bytes[start + 17] === 1) {
+      this.#report();
+      // A server that shuts down asks until everything it has sent is confirmed, and waits for it.
+      // Only the reader knows whether the idle position may be.
+      this.wake();
+    }
   }
 
   #noteReceived(high: number, low: number): void {

@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { codeOf, MigrationError } from '../errors/migrationError.ts';
+import { connect } from '../pg/connect.ts';
+import type { PgSession } from '../pg/connect.ts';
+import type { PgEndpoint } from '../pg/endpoint.ts';
+import { parseLsn } from './lsn.ts';
+import type { Lsn } from './lsn.ts';
+import { MESSAGE_PREFIX, PLUGIN } from './plugin.ts';
+import { dropSlot, readSystemIdentity } from './slot.ts';
+import type { SystemIdentity } from './slot.ts';
+import { describeBlockers } from './slotBlockers.ts';
+import { streamError } from './streamError.ts';
+
+/*
+ * PostgreSQL can lose catalog changes that commit while a logical slot is being made: the slot then
+ * fails with "could not map filenode", for ever, at the first change of such a table. So a new slot
+ * is only used when the catalog did not change around its creation, and when a message that was
+ * committed after every transaction of that time has come through it.
+ */
+
+export interface ProvenSlotOptions {
+  endpoint: PgEndpoint;
+  slot: string;
+  applicationName: string;
+  signal: AbortSignal;
+  /** Milliseconds that older transactions are waited for; default ten minutes. */
+  waitMs?: number;
+  /** How often a slot that cannot be proven is made anew; default 5. */
+  maxAttempts?: number;
+}
+
+export interface ProvenSlot extends SystemIdentity {
+  slot: string;
+  /** The stream begins here. */
+  consistentPoint: Lsn;
+  /** What is committed at that point: the text of pg_current_snapshot(). */
+  slotSnapshot: string;
+}
+
+const POLL_MS = 50;
+
+/**
+ * Makes the slot and proves it; nothing of its stream is consumed. A slot of that name which is
+ * there already is dropped: the caller has not begun to use it.
+ *
+ * @throws MigrationError invalidInput (a standby), lockTimeout (transactions did not end in time, or
+ *   the schema kept changing; no slot is left), permissionDenied, toolFailed, resourceExhausted.
+ */
+export async function createProvenSlot(options: ProvenSlotOptions): Promise<ProvenSlot> {
+  await using control = await connect(options.endpoint, {
+    applicationName: options.applicationName,
+    signal: options.signal,
+    // The canary has to be on disk to be decoded, but not on a standby that may not answer.
+    settings: { synchronous_commit: 'local' },
+  });
+  const identity = await readSystemIdentity(control);
+  const deadline = performance.now() + (options.waitMs ?? 600_000);
+  const maxAttempts = options.maxAttempts ?? 5;
+  let why = '';
+  try {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      await dropSlot(control, options.slot, { signal: options.signal });
+      const before = await catalogFingerprint(control);
+      const made = await makeSlot(control, options, deadline);
+      await waitForOlder(control, options, deadline);
+      const canary = await sendCanary(control);
+      if ((await catalogFingerprint(control)) !== before) {
+        why = 'tables were created, altered or truncated meanwhile';
+        continue;
+      }
+      const failure = await decode(control, options.slot, canary);
+      if (failure === undefined) return { slot: options.slot, ...made, ...identity };
+      why = failure;
+    }
+    throw new MigrationError(
+      'lockTimeout',
+      `The slot "${options.slot}" was made ${maxAttempts} times and could not be proven: ${why}.`,
+    );
+  } catch (error) {
+    const cleanUp = AbortSignal.timeout(10_000);
+    await dropSlot(control, options.slot, { signal: cleanUp }).catch(() => undefined);
+    if (options.signal.aborted) {
+      throw new MigrationError('canceled', `Making the slot "${options.slot}" was stopped.`);
+    }
+    throw streamError(error, options.slot);
+  }
+}
+
+/** Everything that decides how a row in the log is read. Temporary tables are not in the stream. */
+async function catalogFingerprint(session: PgSession): Promise<string> {
+  const { rows } = await session.query<{ fingerprint: string }>(
+    `select concat_ws(':', count(*), sum(pg_catalog.hashtext(line)),
+                      sum(pg_catalog.hashtext(line || '/'))) as fingerprint
+       from (select concat_ws('/', 'c', oid, relfilenode, relpersistence, relkind, relreplident) as line
+               from pg_catalog.pg_class
+              where relkind in ('r', 'p', 'm', 't') and relpersistence <> 't'
+              union all
+             select concat_ws('/', 'a', a.attrelid, a.attnum, a.attname, a.atttypid, a.attisdropped)
+               from pg_catalog.pg_attribute a
+               join pg_catalog.pg_class c on c.oid = a.attrelid
+              where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't' and a.attnum > 0) lines`,
+  );
+  return rows[0]?.fingerprint ?? '';
+}
+
+/** Creates the slot within the time that is left. */
+async function makeSlot(
+  control: PgSession,
+  options: ProvenSlotOptions,
+  deadline: number,
+): Promise<{ consistentPoint: Lsn; slotSnapshot: string }> {
+  await using replication = await connect(options.endpoint, {
+    applicationName: options.applicationName,
+    isReplication: true,
+    signal: options.signal,
+  });
+  const { backendPid } = replication;
+  let blockers: string | undefined;
+  let givingUp: Promise<void> | undefined;
+  const giveUp = async (): Promise<void> => {
+    blockers = await describeBlockers(control, backendPid).catch(() => 'unknown transactions');
+    // Canceled while it waits, the server removes what it has made of the slot.
+    await control.query('select pg_catalog.pg_cancel_backend($1)', [backendPid]);
+  };
+  const onEnd = (): void => {
+    givingUp ??= giveUp().catch(() => undefined);
+  };
+  const timer = setTimeout(onEnd, Math.max(0, deadline - performance.now()));
+  options.signal.addEventListener('abort', onEnd);
+  try {
+    const created = await replication.query<{ consistent_point: string; snapshot_name: string }>(
+      `CREATE_REPLICATION_SLOT ${pg.escapeIdentifier(options.slot)} LOGICAL ${PLUGIN} EXPORT_SNAPSHOT`,
+    );
+    const row = created.rows[0];
+    if (row === undefined) throw new MigrationError('internal', 'The server made no slot.');
+    return {
+      consistentPoint: parseLsn(row.consistent_point),
+      slotSnapshot: await readSnapshot(control, row.snapshot_name),
+    };
+  } catch (error) {
+    await givingUp;
+    if (blockers !== undefined && codeOf(error) === '57014') throw waitedTooLong(options, blockers);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener('abort', onEnd);
+    await givingUp;
+  }
+}
+
+/** The exported snapshot lives until the next command of the connection that made the slot. */
+async function readSnapshot(control: PgSession, name: string): Promise<string> {
+  await control.query('begin isolation level repeatable read read only');
+  try {
+    await control.query(`set transaction snapshot ${pg.escapeLiteral(name)}`);
+    const { rows } = await control.query<{ snapshot: string }>(
+      'select pg_catalog.txid_current_snapshot()::text as snapshot',
+    );
+    return rows[0]?.snapshot ?? '';
+  } finally {
+    await control.query('rollback');
+  }
+}
+
+/** Waits until every transaction that runs now has ended. */
+async function waitForOlder(
+  control: PgSession,
+  options: ProvenSlotOptions,
+  deadline: number,
+): Promise<void> {
+  const { rows } = await control.query<{ xmax: string }>(
+    'select pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())::text as xmax',
+  );
+  const xmax = rows[0]?.xmax;
+  for (;;) {
+    const { rows: found } = await control.query<{ passed: boolean }>(
+      `select pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) >= $1::bigint as passed`,
+      [xmax],
+    );
+    if (found[0]?.passed) return;
+    if (performance.now() > deadline) {
+      throw waitedTooLong(options, await describeBlockers(control, control.backendPid));
+    }
+    await delay(POLL_MS, undefined, { signal: options.signal });
+  }
+}
+
+interface Canary {
+  content: string;
+  /** Behind its commit. */
+  endLsn: string;
+}
+
+async function sendCanary(control: PgSession): Promise<Canary> {
+  const content = `slot ${randomUUID()}`;
+  await control.query('select pg_catalog.pg_logical_emit_message(true, $1, $2)', [
+    MESSAGE_PREFIX,
+    content,
+  ]);
+  const { rows } = await control.query<{ lsn: string }>(
+    'select pg_catalog.pg_current_wal_flush_lsn()::text as lsn',
+  );
+  return { content, endLsn: rows[0]?.lsn ?? '0/0' };
+}
+
+/** Decodes up to the canary on the server, and leaves the slot where it is; returns what went wrong. */
+async function decode(
+  control: PgSession,
+  slot: string,
+  canary: Canary,
+): Promise<string | undefined> {
+  try {
+    const { rows } = await control.query<{ seen: boolean | null }>(
+      `select pg_catalog.bool_or(pg_catalog.strpos(data, $3) > 0) as seen
+         from pg_catalog.pg_logical_slot_peek_changes($1, $2::pg_lsn, null, 'format-version', '2')`,
+      [slot, canary.endLsn, canary.content],
+    );
+    return rows[0]?.seen ? undefined : 'a message did not come through it';
+  } catch (error) {
+    const failure = streamError(error, slot);
+    if (failure.kind === 'dataFailed') return failure.message;
+    throw failure;
+  }
+}
+
+function waitedTooLong(options: ProvenSlotOptions, blockers: string): MigrationError {
+  return new MigrationError(
+    'lockTimeout',
+    `The slot "${options.slot}" waits for transactions that began before it, and they did not end ` +
+      `within ${Math.round((options.waitMs ?? 600_000) / 1000)} s: ${blockers}. ` +
+      'End them, or let it wait longer.',
+  );
+}
