@@ -4,6 +4,7 @@ import type { TableEntityResult } from '@azure/data-tables';
 import type { EventRecord } from '../contracts/records.ts';
 import { MigrationError } from '../errors/migrationError.ts';
 import type { Clients, TableKind } from './clients.ts';
+import { openRowMemory } from './rowMemory.ts';
 import { isConflict, isMissing } from './statusCodes.ts';
 import type { BlobStore, Change, OutboxEntry, Page } from './storeInterfaces.ts';
 
@@ -39,8 +40,8 @@ interface Row<T> {
 
 /**
  * Rows that hold a record as JSON, its unpublished events and a version. Every write is guarded by
- * the ETag; values too large for a property are in blobs of their own, written before the row and
- * deleted after the next write.
+ * the ETag of the row as this process knows it; values too large for a property are in blobs of
+ * their own, written before the row and deleted after the next write.
  */
 export interface RecordTable<T> {
   read(key: RowKey): Promise<T | undefined>;
@@ -60,6 +61,18 @@ export interface Updated<T> {
   hasNewEvents: boolean;
 }
 
+/**
+ * What a change makes of a remembered row. It may be out of date: only what is written under its
+ * ETag counts, and neither "nothing to do" nor a refusal is believed.
+ */
+function unlessThrown<R>(work: () => R): R | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Quotes a text for an OData filter. */
 export function odataText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
@@ -75,6 +88,8 @@ export function openRecordTable<T>(
   options: RecordTableOptions<T>,
 ): RecordTable<T> {
   const blobPrefixOf = (key: RowKey) => `rows/${options.kind}/${key.partitionKey}/${key.rowKey}/`;
+  const memory = openRowMemory();
+  const idOf = (key: RowKey) => `${key.partitionKey}/${key.rowKey}`;
 
   /** Undefined when a blob of the row is gone: a newer row has replaced it. */
   async function decode(
@@ -132,11 +147,35 @@ export function openRecordTable<T>(
           if (isMissing(error)) return undefined;
           throw error;
         });
-      if (entity === undefined) return undefined;
+      if (entity === undefined) {
+        memory.forget(idOf(key));
+        return undefined;
+      }
       const row = await decode(entity);
-      if (row !== undefined) return row;
+      if (row === undefined) continue;
+      rememberEntity(key, entity, entity.etag);
+      return row;
     }
     throw new MigrationError('internal', `The row ${key.rowKey} has lost a part of its record.`);
+  }
+
+  /** Rows with a part in a blob are read each time. */
+  function rememberEntity(key: RowKey, entity: Record<string, unknown>, etag?: string): void {
+    const { record, outbox, version, writeId } = entity;
+    if (etag === undefined || typeof record !== 'string' || typeof outbox !== 'string') {
+      memory.forget(idOf(key));
+      return;
+    }
+    const row = { record, outbox, version: Number(version), writeId: String(writeId), etag };
+    memory.remember(idOf(key), row);
+  }
+
+  function recall(key: RowKey): Row<T> | undefined {
+    const known = memory.recall(idOf(key));
+    if (known === undefined) return undefined;
+    const record = JSON.parse(known.record) as T;
+    const outbox = JSON.parse(known.outbox) as OutboxEntry[];
+    return { ...known, record, outbox, blobs: [] };
   }
 
   async function deleteBlobs(paths: readonly string[]): Promise<void> {
@@ -156,9 +195,13 @@ export function openRecordTable<T>(
     const client = await clients.table(options.kind);
     const next = await encode(key, record, outbox, (previous?.version ?? 0) + 1);
     try {
-      if (previous === undefined) await client.createEntity(next.entity);
-      else await client.updateEntity(next.entity, 'Replace', { etag: previous.etag });
+      const { etag } =
+        previous === undefined
+          ? await client.createEntity(next.entity)
+          : await client.updateEntity(next.entity, 'Replace', { etag: previous.etag });
+      rememberEntity(key, next.entity, etag);
     } catch (error) {
+      memory.forget(idOf(key));
       // A row that was deleted meanwhile is a conflict as well: the next read tells.
       const lost = isConflict(error) || (previous !== undefined && isMissing(error));
       const written = lost && (await load(key))?.writeId === next.entity.writeId;
@@ -200,9 +243,12 @@ export function openRecordTable<T>(
       throw new MigrationError('targetOccupied', `There is a row ${key.rowKey} already.`);
     },
 
-    put: (record) => {
+    put: async (record) => {
       const key = options.keyOf(record);
-      return attemptWrites(key, async () => {
+      const known = recall(key);
+      // Most rows that are put are new.
+      if (await write(key, known, record, known?.outbox ?? [])) return;
+      await attemptWrites(key, async () => {
         const row = await load(key);
         return (await write(key, row, record, row?.outbox ?? []))
           ? { result: undefined }
@@ -210,29 +256,45 @@ export function openRecordTable<T>(
       });
     },
 
-    update: (key, change) =>
-      attemptWrites<Updated<T>>(key, async () => {
+    update: async (key, change) => {
+      const writeNext = async (row: Row<T>, next: Change<T>): Promise<Updated<T> | undefined> => {
+        const entries = entriesOf(next.record, row.version + 1, next.events ?? []);
+        const isWritten = await write(key, row, next.record, [...row.outbox, ...entries]);
+        return isWritten ? { record: next.record, hasNewEvents: entries.length > 0 } : undefined;
+      };
+      const known = recall(key);
+      const early = known && unlessThrown(() => change(known.record));
+      const updated = known && early && (await writeNext(known, early));
+      if (updated !== undefined) return updated;
+      return await attemptWrites<Updated<T>>(key, async () => {
         const row = await load(key);
         if (row === undefined) {
           throw new MigrationError('invalidInput', `There is no row ${key.rowKey}.`);
         }
         const next = change(row.record);
         if (next === undefined) return { result: { record: row.record, hasNewEvents: false } };
-        const entries = entriesOf(next.record, row.version + 1, next.events ?? []);
-        const isWritten = await write(key, row, next.record, [...row.outbox, ...entries]);
-        if (!isWritten) return undefined;
-        return { result: { record: next.record, hasNewEvents: entries.length > 0 } };
-      }),
+        const result = await writeNext(row, next);
+        return result && { result };
+      });
+    },
 
-    clearOutbox: (key, ids) =>
-      attemptWrites(key, async () => {
+    clearOutbox: async (key, ids) => {
+      const restOf = (row: Row<T>) => row.outbox.filter((entry) => !ids.includes(entry.id));
+      const known = recall(key);
+      if (known && ids.every((id) => known.outbox.some((entry) => entry.id === id))) {
+        if (await write(key, known, known.record, restOf(known))) return;
+      }
+      await attemptWrites(key, async () => {
         const row = await load(key);
-        const rest = row?.outbox.filter((entry) => !ids.includes(entry.id)) ?? [];
-        if (row === undefined || rest.length === row.outbox.length) return { result: undefined };
+        if (row === undefined) return { result: undefined };
+        const rest = restOf(row);
+        if (rest.length === row.outbox.length) return { result: undefined };
         return (await write(key, row, row.record, rest)) ? { result: undefined } : undefined;
-      }),
+      });
+    },
 
     delete: async (key) => {
+      memory.forget(idOf(key));
       const client = await clients.table(options.kind);
       await client.deleteEntity(key.partitionKey, key.rowKey).catch((error: unknown) => {
         if (!isMissing(error)) throw error;

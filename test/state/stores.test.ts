@@ -238,6 +238,69 @@ describe('replications', () => {
   });
 });
 
+describe('rows that several processes write', () => {
+  test('what another process wrote is seen before anything is decided', async () => {
+    const record = sampleMigration();
+    const { migrations } = state.stores;
+    const other = openStores(state.settings).migrations;
+    await migrations.create(record);
+    await other.update(record.ref, (row) => ({ record: { ...row, location: 'elsewhere' } }));
+    const seen: string[] = [];
+    const updated = await migrations.update(record.ref, (row) => {
+      seen.push(row.location);
+      return row.location === 'elsewhere' ? undefined : { record: { ...row, location: 'lost' } };
+    });
+    expect(updated.location).toBe('elsewhere');
+    expect(seen.at(-1)).toBe('elsewhere');
+    await other.update(record.ref, (row) => ({ record: { ...row, location: 'third' } }));
+    await migrations.update(record.ref, (row) => {
+      if (row.location !== 'third') throw new Error('refused for what was true before');
+      return { record: { ...row, location: 'fourth' } };
+    });
+    expect((await other.get(record.ref))?.location).toBe('fourth');
+    await other.delete(record.ref);
+    await expect(
+      migrations.update(record.ref, (row) => ({ record: { ...row, location: 'fifth' } })),
+    ).rejects.toMatchObject({ kind: 'invalidInput' });
+  });
+
+  test('no write of two processes at once is lost, and no event', async () => {
+    const record = sampleMigration();
+    const [mine, other] = [state.stores.migrations, openStores(state.settings).migrations];
+    await mine.create({ ...record, run: 0 });
+    const event = migrationEvent('MigrationCreated', record.ref, NOW, {});
+    const count = async (store: typeof mine) => {
+      for (let i = 0; i < 15; i++) {
+        await store.update(record.ref, (row) => ({
+          record: { ...row, run: row.run + 1 },
+          events: [event],
+        }));
+      }
+    };
+    await Promise.all([count(mine), count(other), count(mine)]);
+    expect((await mine.get(record.ref))?.run).toBe(45);
+    const entries = await other.outbox(record.ref);
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(45);
+    await mine.clearOutbox(
+      record.ref,
+      entries.slice(1).map(({ id }) => id),
+    );
+    expect(await other.outbox(record.ref)).toEqual(entries.slice(0, 1));
+  });
+
+  test('a record that a caller changes afterwards is not what is remembered', async () => {
+    const record = sampleMigration();
+    const { migrations } = state.stores;
+    await migrations.create(record);
+    const first = await migrations.update(record.ref, (row) => ({ record: { ...row, run: 7 } }));
+    first.run = 99;
+    const second = await migrations.update(record.ref, (row) => ({
+      record: { ...row, location: `${row.run}` },
+    }));
+    expect(second.location).toBe('7');
+  });
+});
+
 describe('blobs and queues', () => {
   test('JSON goes in and out, and goes by prefix', async () => {
     const { blobs } = state.stores;
