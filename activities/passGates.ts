@@ -34,21 +34,17 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
   if (wanted.databases.length === 0) return await wait(env, 'WaitingForDBsToMigrateSpecification');
   const { databases } = check;
   await createRows(env, databases);
-  if (spec.mode === 'Online' && spec.option !== 'Validate') {
-    const names = databases.map(({ name }) => name);
-    const readiness = await readySource(env, names);
-    if (readiness.next === 'failed') return readiness;
-    await tellDatabases(env, names, readiness.next === 'wait' ? readiness.message : '');
-    if (readiness.next === 'wait') {
-      return await wait(env, 'WaitingForLogicalReplicationSetupRequestOnSourceDB');
-    }
-  }
+  const names = databases.map(({ name }) => name);
+  const unready = await passReplicationGate(env, names, false);
+  if (unready !== undefined) return unready;
   if (spec.option !== 'Validate' && !wanted.overwriteDbsInTarget) {
     const occupied = await occupiedTargets(env, databases);
     if (occupied) return await wait(env, 'WaitingForTargetDBOverwriteConfirmation');
   }
   const held = spec.option === 'Validate' ? undefined : schedule(record, Date.now());
   if (held !== undefined) return await wait(env, held.gate, held.until);
+  const refused = await passReplicationGate(env, names, true);
+  if (refused !== undefined) return refused;
   const validate = spec.option !== 'Migrate';
   await moveTo(env, {
     state: 'InProgress',
@@ -56,7 +52,7 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
   });
   return {
     next: 'go',
-    databases: databases.map(({ name }) => name),
+    databases: names,
     jobs: spec.jobs,
     validate,
     migrate: spec.option !== 'Validate',
@@ -154,6 +150,21 @@ function newRow(
     message: '',
     notCarried: [],
   };
+}
+
+/** What the source's readiness for a stream makes of the gates; undefined: it holds nobody. */
+async function passReplicationGate(
+  env: ActivityEnvironment,
+  databases: readonly string[],
+  isLast: boolean,
+): Promise<GateOutcome | undefined> {
+  const { spec } = env.record;
+  if (spec.mode !== 'Online' || spec.option === 'Validate') return undefined;
+  const readiness = await readySource(env, databases, isLast);
+  if (readiness.next === 'failed') return readiness;
+  await tellDatabases(env, databases, readiness.next === 'wait' ? readiness.message : '');
+  if (readiness.next === 'go') return undefined;
+  return await wait(env, 'WaitingForLogicalReplicationSetupRequestOnSourceDB');
 }
 
 /** A gate has no text of its own: why it holds stands with the databases that have not begun. */

@@ -17,15 +17,19 @@ export type SourceReadiness =
   | { next: 'failed'; message: string };
 
 /**
+ * The gate WaitingForLogicalReplicationSetupRequestOnSourceDB. `isLast`: no other gate holds the
+ * migration, so that all is looked at that is not to be looked at every few seconds.
+ *
  * Whether the source can be replicated from. What the set-up may change is changed when the row
  * wants it; what then only needs a restart keeps the migration at its gate until that is done.
  */
 export async function readySource(
   env: ActivityEnvironment,
   databases: readonly string[],
+  isLast: boolean,
 ): Promise<SourceReadiness> {
   const { record } = env;
-  const options = await readinessOptions(env, databases);
+  const options = { ...(await readinessOptions(env, databases)), isQuick: !isLast };
   await using session = await openMaintenance(
     env.endpoint('source', databases[0] ?? 'postgres'),
     'pgmove/check',
@@ -43,7 +47,7 @@ export async function readySource(
     const canWait = isSetupWanted ? isRestartAll : !isHopeless;
     return { next: canWait ? 'wait' : 'failed', message };
   }
-  return await readyIdentities(env, databases);
+  return isLast ? await readyIdentities(env, databases) : { next: 'go' };
 }
 
 /** Sets what can be set and looks again. */
