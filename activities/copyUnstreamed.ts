@@ -1,7 +1,10 @@
+import type { PgSession } from '../shared/pg/connect.ts';
 import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.ts';
 import { planBatches } from '../shared/pg/copy/plan.ts';
 import { listTables } from '../shared/pg/copy/tables.ts';
 import { copyLargeObjects, forgetLargeObjects } from '../shared/pg/schema/largeObjects.ts';
+import { restoreIdentities } from '../shared/pg/source/replicaIdentity.ts';
+import type { IdentityChange } from '../shared/pg/source/replicaIdentity.ts';
 import { copyAgain } from '../shared/wal/copy/copyAgain.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -21,8 +24,20 @@ defineActivity('copyUnstreamed', async ({ ref, database, generation }, env) => {
   await source.query('begin isolation level repeatable read, read only');
   await forgetLargeObjects(target);
   await copyLargeObjects(source, target, { generation, signal: env.signal });
+  await resetIdentities(env, database, target);
   return null;
 });
+
+/** The schema was dumped while tables of the source had REPLICA IDENTITY FULL for the migration. */
+async function resetIdentities(
+  env: ActivityEnvironment,
+  database: string,
+  target: PgSession,
+): Promise<void> {
+  const row = await env.stores.databases.get(env.record.ref.id, database);
+  const changes = (row?.sourceChanges ?? []).filter(({ kind }) => kind === 'replicaIdentity');
+  await restoreIdentities(target, changes as IdentityChange[], { signal: env.signal });
+}
 
 async function copyUnlogged(
   env: ActivityEnvironment,
