@@ -15,10 +15,10 @@ export async function publishOutbox(
 ): Promise<number> {
   const { entries, migrationId, clear } = await readOutbox(stores, message);
   if (entries.length === 0) return 0;
-  const stored: StoredEvent[] = [];
-  for (const entry of entries) {
-    stored.push({ ...entry, sequence: await stores.events.append(migrationId, entry) });
-  }
+  const numbers = await stores.events.append(migrationId, entries);
+  const stored = entries.map((entry, index): StoredEvent => {
+    return { ...entry, sequence: numbers[index] ?? 0 };
+  });
   await sink?.send(stored);
   await clear(entries.map((entry) => entry.id));
   return entries.length;

@@ -44,7 +44,8 @@ export function openDatabaseStore(
         await rows.delete(keyOf(migrationId, record.database));
       }
     },
-    outbox: (migrationId, database) => rows.readOutbox(keyOf(migrationId, database)),
+    outbox: async (migrationId, database) =>
+      (await rows.readOutbox(keyOf(migrationId, database)))?.outbox ?? [],
     clearOutbox: (migrationId, database, ids) =>
       rows.clearOutbox(keyOf(migrationId, database), ids),
     listWithOutbox: () => rows.list('hasOutbox eq true'),

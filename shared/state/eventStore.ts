@@ -16,12 +16,26 @@ type RawRow = Record<string, unknown>;
 const sequenceKey = (sequence: number) => `seq-${String(sequence).padStart(12, '0')}`;
 const idKey = (id: string) => `id-${encodeKey(id)}`;
 
+/** A transaction's limit is 100 rows: two for each event, and the head. */
+const EVENTS_PER_TRANSACTION = 49;
+
+/** Heads that are remembered; one that another process has moved costs a transaction. */
+const MOST_HEADS = 256;
+
+interface Head {
+  last: number;
+  /** Undefined where there is no row yet. */
+  etag: string | undefined;
+}
+
 /**
  * A migration's events are one partition with three kinds of rows: `seq-…` the event, `id-…` the
  * sequence number that an id got, and `head` the last number given. One transaction writes all
  * three, guarded by the head's ETag, so that an id gets one number however often it comes.
  */
 export function openEventStore(clients: Clients): EventStore {
+  const heads = new Map<string, Head>();
+
   async function read(partitionKey: string, rowKey: string) {
     const client = await clients.table('events');
     return client.getEntity<RawRow>(partitionKey, rowKey).catch((error: unknown) => {
@@ -30,46 +44,78 @@ export function openEventStore(clients: Clients): EventStore {
     });
   }
 
-  function actionsFor(
+  async function readHead(partitionKey: string): Promise<Head> {
+    const row = await read(partitionKey, HEAD);
+    return { last: Number(row?.last ?? 0), etag: row?.etag };
+  }
+
+  /** False when the head was moved by somebody else, or an id has its number already. */
+  async function write(
     partitionKey: string,
-    sequence: number,
-    entry: OutboxEntry,
-    headEtag: string | undefined,
-  ): TransactionAction[] {
-    const head = { partitionKey, rowKey: HEAD, last: sequence };
-    return [
-      headEtag === undefined ? ['create', head] : ['update', head, 'Replace', { etag: headEtag }],
-      ['create', { partitionKey, rowKey: idKey(entry.id), sequence }],
-      [
-        'create',
-        {
-          partitionKey,
-          rowKey: sequenceKey(sequence),
-          sequence,
-          id: entry.id,
-          event: JSON.stringify(entry.event),
-        },
-      ],
+    entries: readonly OutboxEntry[],
+    { last, etag }: Head,
+  ): Promise<boolean> {
+    const client = await clients.table('events');
+    const head = { partitionKey, rowKey: HEAD, last: last + entries.length };
+    const actions: TransactionAction[] = [
+      etag === undefined ? ['create', head] : ['update', head, 'Replace', { etag }],
+      ...entries.flatMap((entry, index) => rowsOf(partitionKey, entry, last + 1 + index)),
     ];
+    heads.delete(partitionKey);
+    try {
+      const answer = await client.submitTransaction(actions);
+      const newEtag = answer.getResponseForEntity(HEAD)?.etag;
+      if (newEtag !== undefined) heads.set(partitionKey, { last: head.last, etag: newEtag });
+    } catch (error) {
+      if (isConflict(error)) return false;
+      throw error;
+    }
+    const [oldest] = heads.keys();
+    if (heads.size > MOST_HEADS && oldest !== undefined) heads.delete(oldest);
+    return true;
+  }
+
+  /** Reads the numbers that the ids have, and gives the others theirs. */
+  async function settle(
+    partitionKey: string,
+    entries: readonly OutboxEntry[],
+  ): Promise<number[] | undefined> {
+    const numbers = new Map<string, number>();
+    for (const { id } of entries) {
+      const known = await read(partitionKey, idKey(id));
+      if (known !== undefined) numbers.set(id, Number(known.sequence));
+    }
+    const fresh = entries.filter(({ id }) => !numbers.has(id));
+    if (fresh.length > 0) {
+      const head = await readHead(partitionKey);
+      if (!(await write(partitionKey, fresh, head))) return undefined;
+      for (const [index, { id }] of fresh.entries()) numbers.set(id, head.last + 1 + index);
+    }
+    return entries.map(({ id }) => numbers.get(id) ?? 0);
+  }
+
+  async function appendFew(migrationId: string, entries: readonly OutboxEntry[]) {
+    const partitionKey = encodeKey(migrationId);
+    // Most events are new: the transaction itself tells when one is not.
+    const head = heads.get(partitionKey) ?? (await readHead(partitionKey));
+    if (await write(partitionKey, entries, head)) {
+      return entries.map((_entry, index) => head.last + 1 + index);
+    }
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const numbers = await settle(partitionKey, entries);
+      if (numbers !== undefined) return numbers;
+    }
+    throw new MigrationError('internal', `The events of ${migrationId} could not be stored.`);
   }
 
   return {
-    append: async (migrationId, entry) => {
-      const client = await clients.table('events');
-      const partitionKey = encodeKey(migrationId);
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        const known = await read(partitionKey, idKey(entry.id));
-        if (known !== undefined) return Number(known.sequence);
-        const head = await read(partitionKey, HEAD);
-        const sequence = Number(head?.last ?? 0) + 1;
-        try {
-          await client.submitTransaction(actionsFor(partitionKey, sequence, entry, head?.etag));
-          return sequence;
-        } catch (error) {
-          if (!isConflict(error)) throw error;
-        }
+    append: async (migrationId, entries) => {
+      const numbers: number[] = [];
+      for (let at = 0; at < entries.length; at += EVENTS_PER_TRANSACTION) {
+        const few = entries.slice(at, at + EVENTS_PER_TRANSACTION);
+        numbers.push(...(await appendFew(migrationId, few)));
       }
-      throw new MigrationError('internal', `The event ${entry.id} could not be stored.`);
+      return numbers;
     },
 
     list: async function* (migrationId) {
@@ -87,6 +133,7 @@ export function openEventStore(clients: Clients): EventStore {
     deleteAll: async (migrationId) => {
       const client = await clients.table('events');
       const partitionKey = encodeKey(migrationId);
+      heads.delete(partitionKey);
       const actions: TransactionAction[] = [];
       const queryOptions = { filter: partitionFilter(partitionKey), select: ['RowKey'] };
       for await (const row of client.listEntities<RawRow>({ queryOptions })) {
@@ -97,4 +144,12 @@ export function openEventStore(clients: Clients): EventStore {
       }
     },
   };
+}
+
+function rowsOf(partitionKey: string, entry: OutboxEntry, sequence: number): TransactionAction[] {
+  const event = JSON.stringify(entry.event);
+  return [
+    ['create', { partitionKey, rowKey: idKey(entry.id), sequence }],
+    ['create', { partitionKey, rowKey: sequenceKey(sequence), sequence, id: entry.id, event }],
+  ];
 }

@@ -86,8 +86,10 @@ export function openMigrationStore(
       if ((await get(ref)) !== undefined) await rows.delete(keyOf(ref.scope, ref.name));
     },
 
-    outbox: async (ref) =>
-      (await get(ref)) === undefined ? [] : rows.readOutbox(keyOf(ref.scope, ref.name)),
+    outbox: async (ref) => {
+      const row = await rows.readOutbox(keyOf(ref.scope, ref.name));
+      return row?.record.ref.id === ref.id ? row.outbox : [];
+    },
     clearOutbox: (ref, ids) => rows.clearOutbox(keyOf(ref.scope, ref.name), ids),
   };
 }

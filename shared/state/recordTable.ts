@@ -45,7 +45,7 @@ interface Row<T> {
  */
 export interface RecordTable<T> {
   read(key: RowKey): Promise<T | undefined>;
-  readOutbox(key: RowKey): Promise<OutboxEntry[]>;
+  readOutbox(key: RowKey): Promise<{ record: T; outbox: OutboxEntry[] } | undefined>;
   /** @throws MigrationError targetOccupied when the row exists. */
   insert(record: T, events: EventRecord[]): Promise<void>;
   put(record: T): Promise<void>;
@@ -235,7 +235,7 @@ export function openRecordTable<T>(
 
   return {
     read: async (key) => (await load(key))?.record,
-    readOutbox: async (key) => (await load(key))?.outbox ?? [],
+    readOutbox: load,
 
     insert: async (record, events) => {
       const key = options.keyOf(record);

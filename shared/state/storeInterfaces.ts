@@ -139,8 +139,8 @@ export interface StoredEvent {
 }
 
 export interface EventStore {
-  /** Inserts the event unless one of that id is there; either way answers its sequence number. */
-  append(migrationId: string, entry: OutboxEntry): Promise<number>;
+  /** Inserts each event unless one of its id is there; either way answers its sequence number. */
+  append(migrationId: string, entries: readonly OutboxEntry[]): Promise<number[]>;
   /** In order of their sequence. */
   list(migrationId: string): AsyncIterable<StoredEvent>;
   deleteAll(migrationId: string): Promise<void>;

@@ -169,12 +169,25 @@ describe('the outbox', () => {
       id: `${ref.id}.${i}`,
       event: migrationEvent('Test', ref, NOW, { i }),
     }));
-    const twice = [...entries, ...entries].map((entry) => events.append(ref.id, entry));
-    const numbers = await Promise.all(twice);
+    const other = openStores(state.settings).events;
+    const numbers = (
+      await Promise.all([
+        ...entries.map((entry) => events.append(ref.id, [entry])),
+        other.append(ref.id, entries.slice(0, 4)),
+        other.append(ref.id, entries.slice(4)),
+      ])
+    ).flat();
     expect(numbers.slice(0, 6)).toEqual(numbers.slice(6));
     expect([...new Set(numbers)].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6]);
     const stored = await toArray(events.list(ref.id));
     expect(stored.map((e) => e.sequence)).toEqual([1, 2, 3, 4, 5, 6]);
+    const many = Array.from({ length: 120 }, (_, i): OutboxEntry => {
+      return { id: `${ref.id}.many.${i}`, event: migrationEvent('Test', ref, NOW, { i }) };
+    });
+    expect(await events.append(ref.id, many)).toEqual(many.map((_, i) => i + 7));
+    expect(await other.append(ref.id, many.slice(100))).toEqual(
+      many.slice(100, 120).map((_, i) => i + 107),
+    );
     await events.deleteAll(ref.id);
     expect(await toArray(events.list(ref.id))).toEqual([]);
   });
