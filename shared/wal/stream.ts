@@ -1,18 +1,27 @@
 import type { Duplex } from 'node:stream';
-import pg from 'pg';
+import type pg from 'pg';
 import { MigrationError } from '../errors/migrationError.ts';
 import { connect } from '../pg/connect.ts';
 import type { PgSession } from '../pg/connect.ts';
 import { ReusedBufferSocket } from '../pg/copy/reusedBufferSocket.ts';
 import type { PgEndpoint } from '../pg/endpoint.ts';
-import { formatLsn } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
 import type { WalMessage } from './messages.ts';
 import { createParser } from './parser.ts';
 import type { WalParser } from './parser.ts';
 import type { PluginOptions } from './plugin.ts';
-import { streamError } from './streamError.ts';
+import { streamEnded, streamError } from './streamError.ts';
 import { StreamFrames } from './streamFrames.ts';
+import {
+  COPY_BOTH,
+  COPY_DONE,
+  KEEPALIVE,
+  startCommand,
+  statusUpdate,
+  TERMINATE,
+  XLOG_DATA,
+  XLOG_HEADER_BYTES,
+} from './walsender.ts';
 
 export interface WalStreamOptions {
   endpoint: PgEndpoint;
@@ -74,15 +83,6 @@ const REST_MS = 1;
 /** A walsender that does not end by itself is left alone after this. */
 const CLOSE_MS = 2000;
 
-const XLOG_DATA = 0x77;
-const KEEPALIVE = 0x6b;
-const XLOG_HEADER_BYTES = 25;
-const COPY_BOTH = 0x57;
-const COPY_DONE = 0x63;
-
-/** 2000-01-01 in milliseconds, where the protocol's clock begins. */
-const POSTGRES_EPOCH_MS = 946_684_800_000;
-
 /**
  * Opens the stream of a slot.
  *
@@ -112,15 +112,6 @@ export async function openWalStream(options: WalStreamOptions): Promise<WalStrea
     else await session.close();
     throw streamError(error, options.slot);
   }
-}
-
-function startCommand(options: WalStreamOptions): string {
-  const list = Object.entries(options.plugin.options).map(
-    ([name, value]) => `${pg.escapeIdentifier(name)} '${value.replaceAll("'", "''")}'`,
-  );
-  const slot = pg.escapeIdentifier(options.slot);
-  const command = `START_REPLICATION SLOT ${slot} LOGICAL ${formatLsn(options.start)}`;
-  return list.length === 0 ? command : `${command} (${list.join(', ')})`;
 }
 
 /** The part of pg's connection that is used; its types leave some of it out. */
@@ -244,7 +235,7 @@ class ReplicationStream implements WalStream {
     if (socket instanceof ReusedBufferSocket) socket.takeOver(this.#onChunk);
     else socket.on('data', this.#onChunk);
     socket.once('close', this.#onClose);
-    connection.query(startCommand(this.#options));
+    connection.query(startCommand(this.#options.slot, this.#options.start, this.#options.plugin));
   }
 
   readonly #onChunk = (chunk: Buffer): void => {
@@ -310,12 +301,7 @@ class ReplicationStream implements WalStream {
   #takeOther(frame: Buffer): void {
     if (frame[0] === COPY_BOTH) this.#onStarted();
     if (frame[0] === COPY_DONE) {
-      this.#fail(
-        new MigrationError(
-          'connectionFailed',
-          `The source ended the change stream of slot "${this.#options.slot}".`,
-        ),
-      );
+      this.#fail(streamEnded(this.#options.slot));
       return;
     }
     this.#readMessages?.(frame);
@@ -334,14 +320,7 @@ class ReplicationStream implements WalStream {
 
   /** pg tells of an error first, if there was one. */
   readonly #onClose = (): void => {
-    setImmediate(() =>
-      this.#fail(
-        new MigrationError(
-          'connectionFailed',
-          `The connection of the change stream of slot "${this.#options.slot}" was closed.`,
-        ),
-      ),
-    );
+    setImmediate(() => this.#fail(streamEnded(this.#options.slot)));
   };
 
   /** The server may forget what lies before the confirmed position. */
@@ -410,21 +389,6 @@ class ReplicationStream implements WalStream {
     }
     await this.#session.close();
   }
-}
-
-const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
-
-/** A standby status update: written, flushed and applied up to the same position. */
-function statusUpdate(lsn: Lsn): Buffer {
-  const frame = Buffer.alloc(39);
-  frame.write('d', 0, 'latin1');
-  frame.writeUInt32BE(38, 1);
-  frame.write('r', 5, 'latin1');
-  frame.writeBigUInt64BE(lsn, 6);
-  frame.writeBigUInt64BE(lsn, 14);
-  frame.writeBigUInt64BE(lsn, 22);
-  frame.writeBigInt64BE(BigInt(Date.now() - POSTGRES_EPOCH_MS) * 1000n, 30);
-  return frame;
 }
 
 function canceled(): MigrationError {

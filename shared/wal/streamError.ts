@@ -108,3 +108,8 @@ export function streamError(error: unknown, slot: string): MigrationError {
     cause: error,
   });
 }
+
+/** The server ended the stream, or the connection broke, without an error message. */
+export function streamEnded(slot: string): MigrationError {
+  return new MigrationError('connectionFailed', `The change stream of slot "${slot}" was ended.`);
+}
