@@ -1,6 +1,6 @@
 import { claimNext, copyEnd } from '../shared/contracts/copyWork.ts';
 import type { Claim, CopyWork } from '../shared/contracts/copyWork.ts';
-import type { MigrationRef } from '../shared/contracts/records.ts';
+import type { MigrationRecord, MigrationRef } from '../shared/contracts/records.ts';
 import { isDatabaseEnded } from '../shared/contracts/status.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { announceChange, changeOrTime } from '../shared/state/changeNotice.ts';
@@ -24,12 +24,14 @@ defineActivity(
   async (input, env): Promise<Claim> => {
     const { ref, database } = input;
     const deadline = Date.now() + WAIT_MS;
+    let record: MigrationRecord | undefined = env.record;
     for (;;) {
-      const claim = await claimOnce(env.stores, input);
+      const claim = await claimOnce(env.stores, input, record);
       if (claim.next !== 'wait' || Date.now() >= deadline) return claim;
       await changeOrTime(ref.id, LOOK_EVERY_MS);
       const row = await env.stores.databases.get(ref.id, database);
       if (row === undefined || isDatabaseEnded(row.state)) return { next: 'end' };
+      record = await env.stores.migrations.get(ref);
     }
   },
   { evenWhenCanceled: true },
@@ -45,9 +47,12 @@ interface ClaimScope {
   result?: Parameters<typeof claimNext>[1]['result'];
 }
 
-async function claimOnce(stores: Stores, scope: ClaimScope): Promise<Claim> {
+async function claimOnce(
+  stores: Stores,
+  scope: ClaimScope,
+  record: MigrationRecord | undefined,
+): Promise<Claim> {
   const { ref, database, owner, generation } = scope;
-  const record = await stores.migrations.get(ref);
   const isCanceled = record === undefined || isCancelWanted(record, database);
   let claim: Claim = { next: 'end' };
   let isReportDue = false;
