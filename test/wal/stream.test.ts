@@ -280,7 +280,7 @@ test('closing does not wait for a large transaction that is being sent', async (
 
 test('a source that shuts down is let go, and ends the stream', async () => {
   await drain();
-  const other = await startWalSource({ schema: 'create table t (a int)' });
+  await using other = await startWalSource({ schema: 'create table t (a int)' });
   await using stream = await other.open();
   const waiting = rejection(
     (async () => {
@@ -293,5 +293,4 @@ test('a source that shuts down is let go, and ends the stream', async () => {
   await other.client.end();
   await other.cluster.halt();
   expect((await waiting).kind).toBe('connectionFailed');
-  await other.cluster.stop();
 });
