@@ -3,7 +3,7 @@ import type { Claim, CopyWork } from '../shared/contracts/copyWork.ts';
 import type { MigrationRecord, MigrationRef } from '../shared/contracts/records.ts';
 import { isDatabaseEnded } from '../shared/contracts/status.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
-import { announceChange, changeOrTime } from '../shared/state/changeNotice.ts';
+import { announceChange, changeOrTime, workOf } from '../shared/state/changeNotice.ts';
 import type { Stores } from '../shared/state/stores.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
@@ -28,7 +28,7 @@ defineActivity(
     for (;;) {
       const claim = await claimOnce(env.stores, input, record);
       if (claim.next !== 'wait' || Date.now() >= deadline) return claim;
-      await changeOrTime(ref.id, LOOK_EVERY_MS);
+      await changeOrTime(workOf(ref.id, database), LOOK_EVERY_MS);
       const row = await env.stores.databases.get(ref.id, database);
       if (row === undefined || isDatabaseEnded(row.state)) return { next: 'end' };
       record = await env.stores.migrations.get(ref);
@@ -71,7 +71,7 @@ async function claimOnce(
     return next;
   });
   // What was settled may be what another lane of this process waits for.
-  if (scope.result !== undefined) announceChange(ref.id);
+  if (scope.result !== undefined) announceChange(workOf(ref.id, database));
   if (isReportDue) await reportCounters(stores, work);
   return claim;
 }
