@@ -5,11 +5,11 @@ import { sweepOutboxes } from '../shared/notifications/publisher.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
 import { eventSink } from './durable/sink.ts';
-import { purgeExpired, watchMigrations } from './durable/watchdog.ts';
+import { purgeExpired, sweepSecrets, watchMigrations } from './durable/watchdog.ts';
 
 function warnOf(context: InvocationContext, failures: readonly unknown[]): void {
   for (const error of failures) {
-    context.warn('migration skipped', { error: messageOf(error) });
+    context.warn('skipped', { error: messageOf(error) });
   }
 }
 
@@ -37,5 +37,13 @@ app.timer('retentionPurge', {
     const { stores, settings } = await runtime();
     const client = df.getClient(context);
     warnOf(context, await purgeExpired(stores, client, new Date(), settings.retentionDays));
+  },
+});
+
+app.timer('secretSweep', {
+  schedule: '0 40 * * * *',
+  handler: async (_timer, context) => {
+    const { stores, secrets } = await runtime();
+    warnOf(context, await sweepSecrets(stores, secrets, new Date()));
   },
 });

@@ -1,13 +1,15 @@
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import { isDatabaseEnded, isEnded } from '../../shared/contracts/status.ts';
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
+import type { SecretStore } from '../../shared/secrets/secretStore.ts';
 import type { Stores } from '../../shared/state/stores.ts';
 import { ensureInstance, ensurePurge, instanceState } from './instances.ts';
 import type { Instances } from './instances.ts';
 
 /** A row so young may be about to get its instance from the request that wrote it. */
 const GRACE_MS = 15_000;
-const DAY_MS = 24 * 60 * 60 * 1_000;
+const HOUR_MS = 60 * 60 * 1_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Starts the instances of rows that have none, and ends rows whose instance has ended without
@@ -78,6 +80,28 @@ export async function purgeExpired(
   const endedBefore = new Date(now.getTime() - retentionDays * DAY_MS).toISOString();
   for await (const record of stores.migrations.listEverywhere({ endedBefore })) {
     await ensurePurge(client, record).catch((error: unknown) => failures.push(error));
+  }
+  return failures;
+}
+
+/**
+ * Deletes secrets that no migration names: a PUT that died before it wrote its row has left them.
+ * They are listed before the rows, and young ones may be about to get theirs.
+ */
+export async function sweepSecrets(
+  stores: Stores,
+  secrets: SecretStore,
+  now: Date,
+): Promise<unknown[]> {
+  const orphans = new Set<string>();
+  for await (const { id, changedOn } of secrets.list()) {
+    if (now.getTime() - changedOn.getTime() > HOUR_MS) orphans.add(id);
+  }
+  if (orphans.size === 0) return [];
+  for await (const record of stores.migrations.listEverywhere()) orphans.delete(record.secretId);
+  const failures: unknown[] = [];
+  for (const id of orphans) {
+    await secrets.delete(id).catch((error: unknown) => failures.push(error));
   }
   return failures;
 }

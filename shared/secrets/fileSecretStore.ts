@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, MigrationError } from '../errors/migrationError.ts';
-import type { SecretBundle, SecretStore } from './secretStore.ts';
+import type { SecretBundle, SecretStore, StoredSecret } from './secretStore.ts';
 
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Secrets as files of one folder (mode 0700), each encrypted with AES-256-GCM under a key in a file
+ * Secrets as files of one folder (mode 0700) that no other installation uses, each encrypted with AES-256-GCM under a key in a file
  * beside them (mode 0600). It keeps them out of backups of the state and from other users of the
  * machine; who may read the key file can read the secrets.
  */
@@ -37,8 +37,36 @@ export function openFileSecretStore(folder: string): SecretStore {
       if (data === undefined) return undefined;
       return JSON.parse(decrypt(await loadKey(), id, data)) as SecretBundle;
     },
-    delete: (id) => rm(fileOf(id), { force: true }),
+    delete: async (id) => {
+      const secret = path.basename(fileOf(id));
+      // With what a crash in the middle of a put has left.
+      const files = (await namesIn(folder)).filter((name) => name.startsWith(secret));
+      for (const name of files) await rm(path.join(folder, name), { force: true });
+    },
+    list: async function* () {
+      const changed = new Map<string, StoredSecret>();
+      for (const name of await namesIn(folder)) {
+        const id = SECRET_FILE.exec(name)?.[1];
+        const found = id && (await stat(path.join(folder, name)).catch(unlessAbsent));
+        if (!id || !found) continue;
+        const known = changed.get(id);
+        if (known && known.changedOn >= found.mtime) continue;
+        changed.set(id, { id, changedOn: found.mtime });
+      }
+      yield* changed.values();
+    },
   };
+}
+
+/** A secret, or one that was being written. */
+const SECRET_FILE = /^([A-Za-z0-9-]+)\.secret(?:\.[0-9a-f-]+\.tmp)?$/;
+
+async function namesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(unlessAbsent)) ?? [];
+}
+
+function unlessAbsent(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }
 
 /** The id is authenticated with the text, so that one file cannot stand for another. */
@@ -99,10 +127,7 @@ async function refuseOpenKey(file: string): Promise<void> {
 }
 
 async function readOptional(file: string): Promise<Buffer | undefined> {
-  return readFile(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  return readFile(file).catch(unlessAbsent);
 }
 
 async function writeAtomically(file: string, data: Buffer): Promise<void> {

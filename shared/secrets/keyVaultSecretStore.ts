@@ -1,13 +1,19 @@
 import type { SecretBundle, SecretStore } from './secretStore.ts';
 
+const PREFIX = 'pgmove-';
+
 /** One Key Vault secret for each migration, reached with the managed identity. */
-export async function openKeyVaultSecretStore(url: string): Promise<SecretStore> {
+export async function openKeyVaultSecretStore(
+  url: string,
+  installation: string,
+): Promise<SecretStore> {
   const [{ SecretClient }, { DefaultAzureCredential }] = await Promise.all([
     import('@azure/keyvault-secrets'),
     import('@azure/identity'),
   ]);
   const client = new SecretClient(url, new DefaultAzureCredential());
-  const nameOf = (id: string) => `pgmove-${id}`;
+  const nameOf = (id: string) => `${PREFIX}${id}`;
+  const tags = { application: 'pgmove', installation };
   const unlessMissing = (error: unknown) => {
     if ((error as { statusCode?: number }).statusCode === 404) return undefined;
     throw error;
@@ -17,7 +23,7 @@ export async function openKeyVaultSecretStore(url: string): Promise<SecretStore>
     put: async (id, bundle) => {
       await client.setSecret(nameOf(id), JSON.stringify(bundle), {
         contentType: 'application/json',
-        tags: { application: 'pgmove' },
+        tags,
       });
     },
     get: async (id) => {
@@ -28,6 +34,20 @@ export async function openKeyVaultSecretStore(url: string): Promise<SecretStore>
     // identity does not need otherwise.
     delete: async (id) => {
       await client.beginDeleteSecret(nameOf(id)).catch(unlessMissing);
+    },
+    list: async function* () {
+      for await (const {
+        name,
+        tags: found,
+        updatedOn,
+        createdOn,
+      } of client.listPropertiesOfSecrets()) {
+        const isOurs =
+          found?.application === tags.application && found.installation === installation;
+        const changedOn = updatedOn ?? createdOn;
+        if (!isOurs || !name.startsWith(PREFIX) || changedOn === undefined) continue;
+        yield { id: name.slice(PREFIX.length), changedOn };
+      }
     },
   };
 }

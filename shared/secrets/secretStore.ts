@@ -14,6 +14,13 @@ export interface SecretStore {
   get(id: string): Promise<SecretBundle | undefined>;
   /** Succeeds when there is nothing to delete. */
   delete(id: string): Promise<void>;
+  /** All secrets of this installation, without what they hold. */
+  list(): AsyncIterable<StoredSecret>;
+}
+
+export interface StoredSecret {
+  id: string;
+  changedOn: Date;
 }
 
 /** The store that the settings name. Its code and its packages are loaded on first use. */
@@ -24,10 +31,24 @@ export function openSecretStore(settings: Settings): SecretStore {
     (opened ??=
       secrets.kind === 'file'
         ? import('./fileSecretStore.ts').then((m) => m.openFileSecretStore(secrets.folder))
-        : import('./keyVaultSecretStore.ts').then((m) => m.openKeyVaultSecretStore(secrets.url)));
+        : import('./keyVaultSecretStore.ts').then((m) =>
+            m.openKeyVaultSecretStore(secrets.url, installationOf(settings)),
+          ));
   return {
     put: async (id, bundle) => (await open()).put(id, bundle),
     get: async (id) => (await open()).get(id),
     delete: async (id) => (await open()).delete(id),
+    list: async function* () {
+      yield* (await open()).list();
+    },
   };
+}
+
+/** Several installations may share a vault: what marks the secrets of the one with this state. */
+function installationOf({ storage, tablePrefix }: Settings): string {
+  const account =
+    storage.kind === 'identity'
+      ? storage.accountName
+      : (/AccountName=([^;]+)/i.exec(storage.connectionString)?.[1] ?? 'development');
+  return `${account}/${tablePrefix}`;
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import * as df from 'durable-functions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { purgeExpired, watchMigrations } from '../../functions/durable/watchdog.ts';
+import { purgeExpired, sweepSecrets, watchMigrations } from '../../functions/durable/watchdog.ts';
 import { raise } from '../../functions/durable/instances.ts';
 import { transitionMigration } from '../../shared/contracts/transitions.ts';
 import { openEventSink } from '../../shared/notifications/eventSink.ts';
@@ -66,6 +66,33 @@ describe('the watchdog', () => {
     await purgeExpired(api.stores, client, LATER, 30);
     await purgeExpired(api.stores, client, LATER, 30);
     expect(api.durable.starts.filter((id) => id === `${ended.ref.id}-purge`)).toHaveLength(1);
+  });
+});
+
+describe('secrets without a migration', () => {
+  test('go after an hour, and no other', async () => {
+    const now = Date.now();
+    const minutesLater = (minutes: number) => new Date(now + minutes * 60_000);
+    const body = putBody();
+    const created = await call(`${api.url}${SERVER_PATH}/migrations/sweeping`, 'PUT', body);
+    expect(created.status).toBe(201);
+    await api.secrets.put('orphan', { sourcePassword: SECRET });
+    const ids = async () => {
+      const found: string[] = [];
+      for await (const { id } of api.secrets.list()) found.push(id);
+      return found;
+    };
+    const before = await ids();
+    expect(before).toContain('orphan');
+    expect(await sweepSecrets(api.stores, api.secrets, minutesLater(59))).toEqual([]);
+    expect(await ids()).toEqual(before);
+    expect(await sweepSecrets(api.stores, api.secrets, minutesLater(61))).toEqual([]);
+    const named: string[] = [];
+    for await (const { secretId } of api.stores.migrations.listEverywhere()) named.push(secretId);
+    const after = await ids();
+    expect(after).toEqual(before.filter((id) => named.includes(id)));
+    expect(after).not.toContain('orphan');
+    expect(after.length).toBeGreaterThan(0);
   });
 });
 

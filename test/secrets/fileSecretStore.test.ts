@@ -1,4 +1,14 @@
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -22,6 +32,29 @@ test('keeps, replaces and forgets', async () => {
   await store.delete('a');
   await store.delete('a');
   expect(await store.get('a')).toBeUndefined();
+});
+
+test('lists what is there with its time, also what a crash left half written', async () => {
+  const store = openFileSecretStore(folder);
+  const all = async () => {
+    const found = [];
+    for await (const secret of store.list()) found.push(secret);
+    return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+  };
+  expect(await all()).toEqual([]);
+  await store.put('a', bundle);
+  await store.put('b-1', bundle);
+  const long = new Date('2020-01-01T00:00:00Z');
+  await utimes(path.join(folder, 'a.secret'), long, long);
+  const torn = path.join(folder, 'c.secret.0f1e.tmp');
+  await writeFile(torn, 'x', { mode: 0o600 });
+  await utimes(torn, long, long);
+  const found = await all();
+  expect(found.map(({ id }) => id)).toEqual(['a', 'b-1', 'c']);
+  expect(found[0]?.changedOn).toEqual(long);
+  expect(Date.now() - (found[1]?.changedOn.getTime() ?? 0)).toBeLessThan(60_000);
+  for (const { id } of found) await store.delete(id);
+  expect(await readdir(folder)).toEqual(['key']);
 });
 
 test('nothing readable is on the disk, and only for the owner', async () => {
