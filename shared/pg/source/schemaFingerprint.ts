@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { PgSession } from '../connect.ts';
 import { tableMatcher } from '../copy/tableFilter.ts';
 import type { QualifiedName } from '../copy/tableFilter.ts';
@@ -29,125 +30,195 @@ export interface SchemaDifference {
   sentence: string;
 }
 
+/** Types of the system keep their meaning; every other oid is at or above this. */
+const FIRST_USER_OID = 16384;
+
+/** On pg_class c: tables whose changes are in the WAL, and partitioned ones above them. */
+const TABLES_SQL = `c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.relnamespace in (
+    select oid from pg_catalog.pg_namespace
+    where nspname !~ '^pg_' and nspname not in ('information_schema', 'pgmove'))`;
+
 /**
  * What a DDL statement would change about the tables that are replicated. TRUNCATE, VACUUM, REINDEX
- * CONCURRENTLY, rewrites, ANALYZE, privileges and plain indexes do not show in it. One statement:
- * all of it is of one moment.
+ * CONCURRENTLY, rewrites, ANALYZE, privileges and plain indexes do not show in it.
+ *
+ * Several simple statements: the server plans one large one badly as long as nobody has analyzed its
+ * catalog. What changes between two of them shows as a difference to the look before or after.
  */
 export async function readSchemaFingerprint(
   session: PgSession,
   filter: TableFilter,
 ): Promise<SchemaFingerprint> {
-  const { rows } = await session.query<TableFingerprint & { oid: string }>(
-    fingerprintSql(session.serverVersion),
-  );
+  const { serverVersion } = session;
+  // Compiling these statements takes the server longer than to run them.
+  if (serverVersion >= 110000) await session.query('set jit = off');
+  const tables = await session.query<TableRow>(tablesSql(serverVersion));
+  const columns = await readByOid<ColumnsRow>(session, columnsSql(serverVersion));
+  const indexes = await readByOid<TextRow>(session, IDENTITY_INDEXES_SQL);
+  const parents = await readByOid<TextRow>(session, PARENTS_SQL);
+  const typeHash = typeHasher(await readTypes(session));
   const matches = tableMatcher(filter);
   const isFiltered = (filter.include ?? []).length > 0 || (filter.exclude ?? []).length > 0;
   const ancestorsOf = isFiltered ? await readPartitioning(session) : () => [];
-  return Object.fromEntries(
-    rows
-      .filter((row) => matches(row, ancestorsOf(Number(row.oid))))
-      .map(({ oid, ...table }) => [oid, table]),
-  );
+  const fingerprint: Record<string, TableFingerprint> = {};
+  for (const { oid, schema, name, kind, identity, partition } of tables.rows) {
+    if (!matches({ schema, name }, ancestorsOf(Number(oid)))) continue;
+    const own = columns.get(oid);
+    fingerprint[oid] = {
+      schema,
+      name,
+      kind,
+      columns: own?.columns ?? '',
+      types: (own?.types ?? []).map(typeHash).join(' '),
+      identity: [identity, indexes.get(oid)?.text ?? ''].join(' ').trim(),
+      parents: [parents.get(oid)?.text ?? '', partition].join(' ').trim(),
+    };
+  }
+  return fingerprint;
 }
 
-/** Types of the system keep their meaning; every other oid is at or above this. */
-const FIRST_USER_OID = 16384;
+interface TableRow extends QualifiedName {
+  oid: string;
+  kind: string;
+  identity: string;
+  partition: string;
+}
 
-function fingerprintSql(serverVersion: number): string {
-  const since = (version: number, sql: string, before: string) =>
-    serverVersion >= version ? sql : before;
-  const identity = since(100000, 'a.attidentity', "''");
-  const generated = since(120000, 'a.attgenerated', "''");
-  const bound = since(100000, 'c.relpartbound::text', 'null::text');
-  const partitionKey = since(
-    100000,
-    `(select p.partstrat::text || p.partattrs::text || coalesce(p.partexprs::text, '')
-      from pg_catalog.pg_partitioned_table p where p.partrelid = l.oid)`,
-    'null',
-  );
-  const multirange = since(
-    140000,
-    `union all select rngmultitypid, rngtypid from pg_catalog.pg_range
-       where rngtypid >= ${FIRST_USER_OID}`,
-    '',
-  );
+interface TextRow {
+  oid: string;
+  text: string;
+}
+
+interface ColumnsRow {
+  oid: string;
+  columns: string;
+  /** Oids of its columns' types that are not the system's. */
+  types: number[] | null;
+}
+
+interface TypeRow {
+  oid: string;
+  text: string;
+  /** Types that it is made of. */
+  parts: number[] | null;
+}
+
+async function readByOid<Row extends { oid: string }>(
+  session: PgSession,
+  sql: string,
+): Promise<Map<string, Row>> {
+  const { rows } = await session.query<Row>(sql);
+  return new Map(rows.map((row) => [row.oid, row]));
+}
+
+function tablesSql(serverVersion: number): string {
+  const partition =
+    serverVersion >= 100000
+      ? `pg_catalog.md5(pg_catalog.concat_ws('|', c.relpartbound::text, p.partstrat,
+           p.partattrs::text, p.partexprs::text))`
+      : "''";
+  const join =
+    serverVersion >= 100000
+      ? 'left join pg_catalog.pg_partitioned_table p on p.partrelid = c.oid'
+      : '';
   return `
-    with recursive listed as (
-      select c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
-        ${bound} as bound
-      from pg_catalog.pg_class c
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where c.relkind in ('r', 'p') and c.relpersistence <> 't'
-        and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgmove')
-    ), edges (whole, part) as (
-      select oid, typelem from pg_catalog.pg_type where typelem >= ${FIRST_USER_OID}
-      union all
-      select oid, typbasetype from pg_catalog.pg_type where typbasetype >= ${FIRST_USER_OID}
-      union all
-      select rngtypid, rngsubtype from pg_catalog.pg_range where rngsubtype >= ${FIRST_USER_OID}
-      ${multirange}
-      union all
-      select t.oid, a.atttypid from pg_catalog.pg_type t
-      join pg_catalog.pg_attribute a on a.attrelid = t.typrelid
-      where t.typtype = 'c' and a.attnum > 0 and not a.attisdropped
-        and a.atttypid >= ${FIRST_USER_OID}
-    ), parts (root, part) as (
-      select distinct a.atttypid, a.atttypid from pg_catalog.pg_attribute a
-      join listed l on l.oid = a.attrelid
-      where a.attnum > 0 and a.atttypid >= ${FIRST_USER_OID}
-      union
-      select p.root, e.part from parts p join edges e on e.whole = p.part
-    ), type_texts as (
-      select t.oid, pg_catalog.concat_ws('|', t.oid, t.typname, t.typtype, t.typbasetype,
+    select c.oid::text, n.nspname as schema, c.relname as name, ${partition} as partition,
+      c.relkind::text || c.relpersistence::text as kind, c.relreplident::text as identity
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace ${join}
+    where ${TABLES_SQL}`;
+}
+
+function columnsSql(serverVersion: number): string {
+  const identity = serverVersion >= 100000 ? 'a.attidentity' : "''";
+  const generated = serverVersion >= 120000 ? 'a.attgenerated' : "''";
+  return `
+    select a.attrelid::text as oid,
+      pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws('|', a.attnum, a.attname,
+        a.atttypid, a.atttypmod, a.attnotnull, ${identity}, ${generated}, a.attisdropped,
+        a.attcollation), E'\\n' order by a.attnum)) as columns,
+      pg_catalog.json_agg(a.atttypid::int8 order by a.attnum)
+        filter (where a.atttypid >= ${FIRST_USER_OID}) as types
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    where a.attnum > 0 and ${TABLES_SQL}
+    group by a.attrelid`;
+}
+
+const IDENTITY_INDEXES_SQL = `
+  select x.indrelid::text as oid, pg_catalog.string_agg(pg_catalog.concat_ws('|', x.indkey::text,
+    x.indisvalid, x.indimmediate, x.indisunique), ',' order by x.indkey::text) as text
+  from pg_catalog.pg_index x
+  join pg_catalog.pg_class c on c.oid = x.indrelid
+  where ${TABLES_SQL}
+    and case c.relreplident when 'd' then x.indisprimary when 'i' then x.indisreplident end
+  group by x.indrelid`;
+
+const PARENTS_SQL = `
+  select i.inhrelid::text as oid,
+    pg_catalog.string_agg(i.inhparent::text, ',' order by i.inhparent) as text
+  from pg_catalog.pg_inherits i
+  join pg_catalog.pg_class c on c.oid = i.inhrelid
+  where ${TABLES_SQL}
+  group by i.inhrelid`;
+
+/**
+ * Enums, domains, ranges, composites, and arrays of them. Not the row types of tables, of which
+ * there is one each: as a column's type they change with their table.
+ */
+async function readTypes(session: PgSession): Promise<Map<number, TypeRow>> {
+  const multirange =
+    session.serverVersion >= 140000
+      ? '(select r.rngtypid from pg_catalog.pg_range r where r.rngmultitypid = t.oid)'
+      : 'null::oid';
+  const { rows } = await session.query<TypeRow>(`
+    select t.oid::text, pg_catalog.concat_ws('|', t.oid, t.typname, t.typtype, t.typbasetype,
         t.typtypmod, t.typnotnull,
-        (select pg_catalog.string_agg(e.enumlabel, ',' order by e.enumsortorder)
-         from pg_catalog.pg_enum e where e.enumtypid = t.oid),
-        (select pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), ','
-           order by k.conname) from pg_catalog.pg_constraint k where k.contypid = t.oid),
-        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, a.attname, a.atttypid,
-           a.atttypmod, a.attisdropped), ',' order by a.attnum)
-         from pg_catalog.pg_attribute a
-         where a.attrelid = t.typrelid and t.typtype = 'c' and a.attnum > 0)) as text
-      from pg_catalog.pg_type t
-      where t.oid in (select part from parts)
-    ), root_hashes as (
-      select p.root, pg_catalog.md5(pg_catalog.string_agg(t.text, E'\\n' order by t.oid)) as hash
-      from parts p join type_texts t on t.oid = p.part
-      group by p.root
-    ), columns as (
-      select a.attrelid,
-        pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws('|', a.attnum, a.attname,
-          a.atttypid, a.atttypmod, a.attnotnull, ${identity}, ${generated}, a.attisdropped,
-          a.attcollation), E'\\n' order by a.attnum)) as columns,
-        pg_catalog.md5(pg_catalog.string_agg(r.hash, ',' order by a.attnum)) as types
-      from pg_catalog.pg_attribute a
-      join listed l on l.oid = a.attrelid
-      left join root_hashes r on r.root = a.atttypid and not a.attisdropped
-      where a.attnum > 0
-      group by a.attrelid
-    ), identities as (
-      select x.indrelid, pg_catalog.string_agg(pg_catalog.concat_ws('|', x.indkey::text,
-        x.indisvalid, x.indimmediate, x.indisunique), ',' order by x.indkey::text) as text
-      from pg_catalog.pg_index x
-      join listed l on l.oid = x.indrelid
-      where case l.relreplident when 'd' then x.indisprimary when 'i' then x.indisreplident end
-      group by x.indrelid
-    ), parents as (
-      select i.inhrelid, pg_catalog.string_agg(i.inhparent::text, ',' order by i.inhparent) as text
-      from pg_catalog.pg_inherits i
-      join listed l on l.oid = i.inhrelid
-      group by i.inhrelid
-    )
-    select l.oid, l.nspname as schema, l.relname as name,
-      l.relkind::text || l.relpersistence::text as kind,
-      coalesce(c.columns, '') as columns, coalesce(c.types, '') as types,
-      pg_catalog.concat_ws(' ', l.relreplident, d.text) as identity,
-      pg_catalog.md5(pg_catalog.concat_ws('|', p.text, l.bound, ${partitionKey})) as parents
-    from listed l
-    left join columns c on c.attrelid = l.oid
-    left join identities d on d.indrelid = l.oid
-    left join parents p on p.inhrelid = l.oid`;
+        case when t.typtype = 'e' then (
+          select pg_catalog.string_agg(e.enumlabel, ',' order by e.enumsortorder)
+          from pg_catalog.pg_enum e where e.enumtypid = t.oid) end,
+        case when t.typtype = 'd' then (
+          select pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), ',' order by k.conname)
+          from pg_catalog.pg_constraint k where k.contypid = t.oid) end,
+        case when t.typtype = 'c' then (
+          select pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, a.attname, a.atttypid,
+            a.atttypmod, a.attisdropped), ',' order by a.attnum)
+          from pg_catalog.pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0) end
+      ) as text,
+      (select pg_catalog.json_agg(u.part::int8 order by u.part) from (
+         select t.typelem as part union select t.typbasetype union select ${multirange}
+         union select r.rngsubtype from pg_catalog.pg_range r
+           where t.typtype = 'r' and r.rngtypid = t.oid
+         union select a.atttypid from pg_catalog.pg_attribute a
+           where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0
+       ) u where u.part >= ${FIRST_USER_OID}) as parts
+    from pg_catalog.pg_type t
+    left join pg_catalog.pg_type e on e.oid = t.typelem
+    left join pg_catalog.pg_class c
+      on c.oid = case when t.typtype = 'c' then t.typrelid else e.typrelid end
+    where t.oid >= ${FIRST_USER_OID} and (c.oid is null or c.relkind = 'c')`);
+  return new Map(rows.map((row) => [Number(row.oid), row]));
+}
+
+/** Hashes a type with all that it is made of. */
+function typeHasher(types: ReadonlyMap<number, TypeRow>): (oid: number) => string {
+  const hashes = new Map<number, string>();
+  return (oid) => {
+    let hash = hashes.get(oid);
+    if (hash === undefined) {
+      const texts = [...allParts(types, oid)].map((part) => types.get(part)?.text ?? '');
+      hash = createHash('md5').update(texts.join('\n')).digest('hex');
+      hashes.set(oid, hash);
+    }
+    return hash;
+  };
+}
+
+/** A set grows while it is walked, and takes each part once. */
+function allParts(types: ReadonlyMap<number, TypeRow>, oid: number): Set<number> {
+  const found = new Set([oid]);
+  for (const part of found) for (const next of types.get(part)?.parts ?? []) found.add(next);
+  return found;
 }
 
 /** What has changed between two looks; nothing when the list is empty. */

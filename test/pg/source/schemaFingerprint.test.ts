@@ -179,6 +179,6 @@ test('a filter decides which tables are looked at, and thousands are looked at f
   end loop; end $$`);
   const start = performance.now();
   expect(Object.keys(await readSchemaFingerprint(session, everything))).toHaveLength(2008);
-  expect(performance.now() - start).toBeLessThan(3_000);
+  expect(performance.now() - start).toBeLessThan(15_000);
   await client.end();
 }, 30_000);
