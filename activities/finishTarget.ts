@@ -6,6 +6,7 @@ import { applyOwnership } from '../shared/pg/schema/ownership.ts';
 import { restorePostData } from '../shared/pg/schema/postData.ts';
 import { applyPrivileges } from '../shared/pg/schema/privileges.ts';
 import { copySequences } from '../shared/pg/schema/sequences.ts';
+import { noteCompleting } from './steps/completing.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { setOperation } from './steps/operation.ts';
@@ -13,6 +14,7 @@ import { copiedGeneration, readSchemaPart } from './steps/schemaParts.ts';
 
 /** Foreign keys, triggers, rules, policies and all that has to come after the rows. Idempotent. */
 defineActivity('restorePostData', async ({ ref, database, jobs }, env) => {
+  await noteCompleting(env, database);
   await setOperation(env.stores, ref, database, 'Creating foreign keys, triggers and rules');
   const generation = await copiedGeneration(env, database);
   const plan = await readSchemaPart(env, 'postData', { database, generation });
@@ -27,6 +29,8 @@ defineActivity('restorePostData', async ({ ref, database, jobs }, env) => {
  * user owns everything, so that it may do everything. Idempotent: each step sets what it sets again.
  */
 defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
+  // Other databases may have ended since the step before.
+  await noteCompleting(env, database);
   const generation = await copiedGeneration(env, database);
   const plan = await readSchemaPart(env, 'finish', { database, generation });
   const note = (items: Parameters<typeof noteNotCarried>[3]) =>

@@ -12,7 +12,8 @@ export async function foldGate(env: ActivityEnvironment): Promise<void> {
   const now = new Date().toISOString();
   await env.stores.migrations.update(ref, (row) => {
     const { subState } = row.status;
-    if (isWaiting && subState === 'MigratingData') {
+    // A cutover that failed leads back here.
+    if (isWaiting && (subState === 'MigratingData' || subState === 'CompletingMigration')) {
       const to = { state: 'WaitingForUserAction', subState: 'WaitingForCutoverTrigger' } as const;
       return transitionMigration(row, to, now);
     }
