@@ -37,7 +37,7 @@ export class PartSnapshots implements AsyncDisposable {
   readonly #source: PgEndpoint;
   readonly #options: PartSnapshotOptions;
   readonly #held = new Map<number, Held>();
-  #taken: PartSnapshot[] = [];
+  #taken: { entry: Held; snapshot: PartSnapshot }[] = [];
   #failure: unknown;
 
   constructor(source: PgEndpoint, options: PartSnapshotOptions) {
@@ -70,6 +70,11 @@ export class PartSnapshots implements AsyncDisposable {
       settings: { default_transaction_read_only: 'on' },
     });
     entry.session = session;
+    if (this.#held.get(table.oid) !== entry) {
+      // Another generation, or the end of it all, came while it connected.
+      await session.close();
+      return;
+    }
     const onEnd = () => {
       entry.isLost = true;
       this.#options.onChange();
@@ -81,7 +86,8 @@ export class PartSnapshots implements AsyncDisposable {
     );
     await waitFlushed(session, seen.lsn, signal);
     const { oid, generation } = table;
-    this.#taken.push({ oid, generation, export: rows[0]?.id ?? '', ...seen });
+    const snapshot = { oid, generation, export: rows[0]?.id ?? '', ...seen };
+    this.#taken.push({ entry, snapshot });
     this.#options.onChange();
   }
 
@@ -90,7 +96,10 @@ export class PartSnapshots implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure;
     const taken = this.#taken;
     this.#taken = [];
-    return taken;
+    // One that was lost at once is not told of: another one is being taken, under the same generation.
+    return taken
+      .filter(({ entry, snapshot }) => !entry.isLost && this.#held.get(snapshot.oid) === entry)
+      .map(({ snapshot }) => snapshot);
   }
 
   /** Whether the snapshot of this generation is held here. */

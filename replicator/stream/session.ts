@@ -11,7 +11,7 @@ import type { Lsn } from '../../shared/wal/lsn.ts';
 import type { WalMessage } from '../../shared/wal/messages.ts';
 import { readPlannedSchema } from '../../shared/wal/plannedSchema.ts';
 import { probePlugin } from '../../shared/wal/plugin.ts';
-import { takeOver } from '../../shared/wal/progress.ts';
+import { readProgress, takeOver } from '../../shared/wal/progress.ts';
 import type { StreamProgress } from '../../shared/wal/progress.ts';
 import { becomeReplica } from '../../shared/wal/replicaRole.ts';
 import { checkSlot } from '../../shared/wal/slot.ts';
@@ -82,22 +82,22 @@ export async function runStream(options: StreamOptions): Promise<void> {
       signal,
       settings: { default_transaction_read_only: 'on' },
     });
-    const progress = await takeOver(target, options.generation);
-    await requireSameServer(source, progress);
-    await checkSlot(source, options.slot, {
-      position: progress.lsn,
-      systemIdentifier: progress.systemIdentifier,
-      timeline: progress.timeline,
-    });
+    const known = await readProgress(target);
+    await requireSameServer(source, known);
     const plugin = await probePlugin(source, options.slot);
     await using stream = await openWalStream({
       endpoint: options.source,
       slot: options.slot,
-      start: progress.lsn,
+      start: known.lsn,
       applicationName,
       signal,
       plugin,
     });
+    // The slot has one reader: who could not open it does not disturb the one who reads it. What an
+    // older session of the target still commits is known to whoever takes over, or is refused.
+    const progress = await takeOver(target, options.generation);
+    // Nobody can make the slot anew while it is read.
+    await checkSlot(source, options.slot, { ...progress, position: progress.lsn });
     const session = new StreamSession(options, {
       target,
       source,

@@ -15,6 +15,7 @@ import type { SlotState } from '../../shared/wal/slot.ts';
 import type { GroupCounters } from './group.ts';
 import { LagWatch } from './lagWatch.ts';
 import type { TableBook } from './tableBook.ts';
+import { UnplannedTables } from './unplannedTables.ts';
 
 export interface StreamReport {
   stage: StreamStage;
@@ -51,8 +52,6 @@ const GROWING_SECONDS = 300;
 /** Of what the slot may keep, this share left is worth a warning. */
 const SAFE_WAL_SHARE = 0.25;
 
-const MOST_UNPLANNED = 50;
-
 /**
  * Looks at the source beside the stream: how far behind the target is, what the slot keeps, whether
  * the schema is still what was planned. Runs on a session of its own, so that nothing waits for it.
@@ -62,7 +61,7 @@ export class SourceWatch {
   readonly #book: TableBook;
   readonly #options: SourceWatchOptions;
   readonly #lag = new LagWatch();
-  readonly #unplanned = new Set<string>();
+  readonly #unplanned: UnplannedTables;
   readonly #stop = new AbortController();
   readonly #polling: Promise<void>;
   #expected: SchemaFingerprint | undefined;
@@ -76,6 +75,7 @@ export class SourceWatch {
     this.#session = session;
     this.#book = book;
     this.#options = options;
+    this.#unplanned = new UnplannedTables(options.filter);
     this.#polling = this.#poll().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#failure = error;
     });
@@ -92,7 +92,7 @@ export class SourceWatch {
 
   /** Changes of a relation that is not in the plan came and were dropped. */
   noteUnplanned(schema: string, table: string): void {
-    if (this.#unplanned.size < MOST_UNPLANNED) this.#unplanned.add(`${schema}.${table}`);
+    this.#unplanned.note(schema, table);
   }
 
   /**
@@ -135,6 +135,7 @@ export class SourceWatch {
     while (!signal.aborted) {
       const now = Date.now();
       await this.#lag.sample(this.#session);
+      await this.#unplanned.check(this.#session);
       if (now - slotAt >= SLOT_EVERY_MS) {
         slotAt = now;
         this.#slot = await readSlot(this.#session, this.#options.slot);
@@ -151,7 +152,7 @@ export class SourceWatch {
     const present = await readSchemaFingerprint(this.#session, this.#options.filter);
     const differences = compareFingerprints(expected, present);
     for (const { kind, table } of differences) {
-      if (kind === 'created' && this.#unplanned.size < MOST_UNPLANNED) this.#unplanned.add(table);
+      if (kind === 'created') this.#unplanned.add(table);
     }
     requireSameSchema(differences);
   }
@@ -185,7 +186,7 @@ export class SourceWatch {
       tablesPending: pending,
       tablesCopying: copying,
       tablesReady: ready,
-      unplannedTables: [...this.#unplanned],
+      unplannedTables: this.#unplanned.names,
       warnings: this.#warnings(lag.seconds, now),
       updatedOn: new Date(now).toISOString(),
     };
@@ -218,9 +219,10 @@ export class SourceWatch {
           'seconds: the source writes faster than the target applies.',
       );
     }
-    if (this.#unplanned.size > 0) {
+    const unplanned = this.#unplanned.names;
+    if (unplanned.length > 0) {
       warnings.push(
-        `Tables of the source that are not in the plan are not carried: ${[...this.#unplanned].join(', ')}.`,
+        `Tables of the source that are not in the plan are not carried: ${unplanned.join(', ')}.`,
       );
     }
     return warnings;

@@ -94,6 +94,7 @@ export async function beginProgress(session: PgSession, stream: NewStream): Prom
         `A stream of generation ${known.generation} was begun already.`,
       );
     }
+    // With the next epoch: who still reads the older slot must not write into the new row.
     await session.query('delete from pgmove.progress');
     await session.query('delete from pgmove.held');
     await session.query('delete from pgmove.copies where part > 0');
@@ -104,7 +105,7 @@ export async function beginProgress(session: PgSession, stream: NewStream): Prom
     await session.query(
       `insert into pgmove.progress (generation, slot, slot_snapshot, consistent_point,
          system_identifier, timeline, lsn, epoch)
-       values ($1, $2, $3, $4::pg_lsn, $5, $6, $4::pg_lsn, $7)`,
+       values ($1, $2, $3, $4::pg_lsn, $5, $6, $4::pg_lsn, $7::bigint + 1)`,
       [
         stream.generation,
         stream.slot,

@@ -151,9 +151,10 @@ async function copyTogether(
   const taken = await takeTableSnapshot(source, missing, { ...progress, signal: options.signal });
   await reach('snapshot');
   await target.query('begin');
+  // Only these: a table of the batch that is further would have to wait to become ready.
   const states = await readTableStates(
     target,
-    items.map(({ oid }) => oid),
+    missing.map(({ oid }) => oid),
     true,
   );
   const open = missing.filter((item) => isOpen(item, states.get(item.oid), held.get(item.oid)!));

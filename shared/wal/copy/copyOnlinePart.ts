@@ -7,15 +7,27 @@ import { doneOutcome, obstacleOutcome, skippedOutcome } from '../../pg/copy/outc
 import { pipeItems } from '../../pg/copy/pipeItems.ts';
 import { clearTables, firstObstacles } from '../../pg/copy/targetTables.ts';
 import type { TableObstacle } from '../../pg/copy/targetTables.ts';
+import { qualifiedSql } from '../../pg/copy/tables.ts';
 import { inTransaction } from '../../pg/transaction.ts';
 import type { OnlineCopyOptions, OnlineSessions } from './copyOnline.ts';
-import { isFilled, isOpen, readTableStates, requestCopy, STATE_CHANNEL } from './tableStates.ts';
+import { currentSnapshotSql, LOCK_TIMEOUT } from './tableSnapshot.ts';
+import {
+  isFilled,
+  isOpen,
+  readTableStates,
+  requestCopy,
+  startAgain,
+  STATE_CHANNEL,
+} from './tableStates.ts';
 import type { TableState } from './tableStates.ts';
 import { listenForStates, nextNotice, waitForHold } from './waitForHold.ts';
 
 /** How long a part waits for the replicator to export another snapshot for its table. */
 const LOOK_EVERY_MS = 500;
 const MOST_LOOKS = 240;
+
+/** How often the table's lock may not be granted, for LOCK_TIMEOUT each time. */
+const MOST_LOCKED = 3;
 
 /**
  * Copies one part of a large table. All parts of the table read under one snapshot, which the
@@ -30,17 +42,19 @@ export async function copyOnlinePart(
   const reach = async (name: string) => await options.failPoint?.(name);
   const partCount = item.part?.count ?? 0;
   await listenForStates(target);
+  let locked = 0;
   for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
     await requestCopy(target, [item], partCount);
     await reach('starting');
     const held = (await waitForHold(target, [item], options.signal)).get(item.oid)!;
     if (isFilled(held)) return [{ ...skippedOutcome(item, held), generation: held.generation }];
     await reach('copying');
-    if (held.export !== null && (await importSnapshot(sessions, held.export))) {
-      return [await copyUnder(sessions, item, held, options)];
-    }
+    const found = await importSnapshot(sessions, item, held);
+    if (found === 'read') return [await copyUnder(sessions, item, held, options)];
+    locked = found === 'locked' ? locked + 1 : 0;
+    if (locked >= MOST_LOCKED) await letOthersPass(sessions, item, held);
     // The replicator notices that its snapshot is lost, and the table gets another generation.
-    await nextNotice(target, LOOK_EVERY_MS, options.signal);
+    else if (locked === 0) await nextNotice(target, LOOK_EVERY_MS, options.signal);
     options.signal.throwIfAborted();
   }
   await source.close();
@@ -50,16 +64,62 @@ export async function copyOnlinePart(
   );
 }
 
-async function importSnapshot({ source }: OnlineSessions, exported: string): Promise<boolean> {
+/**
+ * Begins to read under the exported snapshot. The lock comes first: as the replicator's transaction
+ * is still there when the snapshot is taken over, the table was locked all the time since, and
+ * cannot have been emptied or rewritten.
+ *
+ * @returns whether the snapshot is there and the table can be locked.
+ */
+async function importSnapshot(
+  { source }: OnlineSessions,
+  item: CopyItem,
+  { export: exported, snapshot }: TableState,
+): Promise<'read' | 'gone' | 'locked'> {
   await source.query('begin isolation level repeatable read read only');
   try {
-    await source.query(`set transaction snapshot ${pg.escapeLiteral(exported)}`);
-    return true;
+    await source.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+    await source.query(`lock table only ${qualifiedSql(item)} in access share mode`);
+    await source.query(`set transaction snapshot ${pg.escapeLiteral(exported ?? '')}`);
+    const { rows } = await source.query<{ snapshot: string }>(
+      `select ${currentSnapshotSql(source.serverVersion)}::text as snapshot`,
+    );
+    // Names come again, after a crash of the source for example: is it the one that was exported?
+    if (rows[0]?.snapshot === snapshot) return 'read';
+    await source.query('rollback');
+    return 'gone';
   } catch (error) {
     await source.query('rollback');
+    const code = codeOf(error) ?? '';
     // 22023: no such snapshot; 42704 from 18 on; 55000: the exporting transaction has ended.
-    if (['22023', '42704', '55000'].includes(codeOf(error) ?? '')) return false;
+    if (['22023', '42704', '55000'].includes(code)) return 'gone';
+    if (['55P03', '40P01'].includes(code)) return 'locked';
     throw error;
+  }
+}
+
+/**
+ * Somebody waits for the table (TRUNCATE, ALTER TABLE) behind the replicator's snapshot, and the parts
+ * that are still to be copied wait behind him: nobody would ever go on. The table starts again, and
+ * with the snapshot its lock goes.
+ */
+async function letOthersPass(
+  { target }: OnlineSessions,
+  item: CopyItem,
+  { generation }: TableState,
+): Promise<void> {
+  try {
+    await inTransaction(target, async () => {
+      // Parts that are being copied hold it: they end first.
+      const { rowCount } = await target.query(
+        `select from pgmove.copies where table_id = $1 and part = 0 and state = 'copying'
+           and generation = $2 for update nowait`,
+        [item.oid, generation],
+      );
+      if (rowCount === 1) await startAgain(target, [item.oid], item.part?.count ?? 0);
+    });
+  } catch (error) {
+    if (codeOf(error) !== '55P03') throw error;
   }
 }
 

@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, messageOf, MigrationError } from '../../errors/migrationError.ts';
 import { isSeen, parseSnapshot } from '../visibility.ts';
 import { parseLsn } from '../lsn.ts';
+import { readSystemIdentity } from '../slot.ts';
+import type { SystemIdentity } from '../slot.ts';
 import type { PgSession } from '../../pg/connect.ts';
 import { tableLabel } from '../../pg/copy/batch.ts';
 import { qualifiedSql } from '../../pg/copy/tables.ts';
@@ -20,7 +22,7 @@ export interface TableSnapshot {
 }
 
 /** Below deadlock_timeout (1 s), so that waiting here never makes another session the victim. */
-const LOCK_TIMEOUT = '700ms';
+export const LOCK_TIMEOUT = '700ms';
 const RETRY_MS = 100;
 const LOCK_WAIT_MS = 10 * 60 * 1000;
 
@@ -35,7 +37,7 @@ const LOCK_WAIT_MS = 10 * 60 * 1000;
 export async function takeTableSnapshot(
   session: PgSession,
   tables: readonly SnapshotTable[],
-  options: { slotSnapshot: string; systemIdentifier: string; signal: AbortSignal },
+  options: SystemIdentity & { slotSnapshot: string; signal: AbortSignal },
 ): Promise<TableSnapshot> {
   const slotSnapshot = parseSnapshot(options.slotSnapshot);
   const deadline = Date.now() + LOCK_WAIT_MS;
@@ -45,10 +47,9 @@ export async function takeTableSnapshot(
       await session.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
       const names = tables.map((table) => `only ${qualifiedSql(table)}`);
       await session.query(`lock table ${names.join(', ')} in access share mode`);
-      const { rows } = await session.query<TableSnapshot & { recovery: boolean }>(
+      const { rows } = await session.query<TableSnapshot>(
         `select ${currentSnapshotSql(session.serverVersion)}::text as snapshot,
-           pg_catalog.pg_current_wal_insert_lsn()::text as lsn,
-           pg_catalog.pg_is_in_recovery() as recovery`,
+           pg_catalog.pg_current_wal_insert_lsn()::text as lsn`,
       );
       const taken = rows[0];
       if (taken === undefined) throw new MigrationError('internal', 'No snapshot was given.');
@@ -58,7 +59,7 @@ export async function takeTableSnapshot(
       );
       if (!isTooEarly) {
         await requireSameTables(session, tables);
-        await requireSameServer(session, options.systemIdentifier);
+        await requireSameServer(session, options);
         return { snapshot: taken.snapshot, lsn: taken.lsn };
       }
       await session.query('rollback');
@@ -108,22 +109,30 @@ async function requireSameTables(
   );
 }
 
-/** Slot, confirmations and snapshots have to speak of the same primary. */
+/**
+ * Slot, confirmations and snapshots have to speak of the same primary.
+ *
+ * @throws MigrationError connectionFailed for a standby, which somebody may lead back to the primary;
+ *   slotLost for another server, or one that was promoted meanwhile.
+ */
 export async function requireSameServer(
   session: PgSession,
-  systemIdentifier: string,
+  expected: SystemIdentity,
 ): Promise<void> {
-  const { rows } = await session.query<{ recovery: boolean; id: string }>(
-    `select pg_catalog.pg_is_in_recovery() as recovery, system_identifier::text as id
-     from pg_catalog.pg_control_system()`,
+  const { rows } = await session.query<{ recovery: boolean }>(
+    'select pg_catalog.pg_is_in_recovery() as recovery',
   );
-  const [row] = rows;
-  if (row?.recovery === false && row.id === systemIdentifier) return;
+  if (rows[0]?.recovery !== false) {
+    throw new MigrationError(
+      'connectionFailed',
+      'The source is a standby now; an online migration needs the primary that holds its slot.',
+    );
+  }
+  const { systemIdentifier, timeline } = await readSystemIdentity(session);
+  if (systemIdentifier === expected.systemIdentifier && timeline === expected.timeline) return;
   throw new MigrationError(
     'slotLost',
-    row?.recovery === true
-      ? 'The source is a standby now; an online migration needs the primary that holds its slot.'
-      : 'The source is another server than the one that holds the slot.',
+    'The source is another server than the one that holds the slot.',
   );
 }
 

@@ -110,16 +110,28 @@ export async function requestCopy(
   await inTransaction(session, async () => {
     const pending = toStart(await readTableStates(session, oids, true));
     if (pending.length === 0) return;
-    const again = pending.map(({ oid }) => oid);
-    await session.query('delete from pgmove.held where table_id = any ($1::oid[])', [again]);
-    await session.query(
-      `update pgmove.copies set state = 'starting', generation = generation + 1,
-         part_count = $2, export = null, snapshot = '', lsn = null
-       where table_id = any ($1::oid[]) and part = 0`,
-      [again, partCount],
+    await startAgain(
+      session,
+      pending.map(({ oid }) => oid),
+      partCount,
     );
-    await session.query(`notify ${STATE_CHANNEL}`);
   });
+}
+
+/** Another hand-shake, and what was held for the last one is void. The caller holds the rows' locks. */
+export async function startAgain(
+  session: PgSession,
+  oids: readonly number[],
+  partCount: number,
+): Promise<void> {
+  await session.query('delete from pgmove.held where table_id = any ($1::oid[])', [oids]);
+  await session.query(
+    `update pgmove.copies set state = 'starting', generation = generation + 1,
+       part_count = $2, export = null, snapshot = '', lsn = null
+     where table_id = any ($1::oid[]) and part = 0`,
+    [oids, partCount],
+  );
+  await session.query(`notify ${STATE_CHANNEL}`);
 }
 
 /** Notes the copies whose rows the caller's transaction holds. */

@@ -8,7 +8,6 @@ import { isFilled, noteIndexed, readTableStates } from '../../../shared/wal/copy
 import { withSession } from '../../pg/copy/copyPair.ts';
 import { MIGRATION_ID } from './onlinePair.ts';
 import type { OnlinePair } from './onlinePair.ts';
-import { Killed } from './streamLoop.ts';
 
 export interface CopyTableOptions extends Partial<OnlineCopyOptions> {
   /** Ends the retries from outside. */
@@ -48,14 +47,10 @@ export async function copyBatchOnline(
       // A table in parts is indexed by whoever copies the last one.
       if (isDone || batch.kind === 'part') return;
     } catch (error) {
-      if (!isRetried(error) || attempt > 300) throw error;
+      if (!concernsWholeCall(error) || attempt > 300) throw error;
     }
     await delay(5 + Math.random() * 40);
   }
-}
-
-function isRetried(error: unknown): boolean {
-  return error instanceof Killed || concernsWholeCall(error);
 }
 
 /** Copies all batches, a few at a time, and sees that every table is indexed in the end. */
@@ -90,12 +85,12 @@ export async function indexFilled(pair: OnlinePair, oids: readonly number[]): Pr
         await target.query(sql).catch((error: unknown) => {
           // Somebody else builds the same one at the same time.
           const { code } = error as { code?: string };
-          if (!['42P07', '42710', '23505', '40P01'].includes(code ?? '')) throw error;
+          if (!['42P07', '42710', '42P16', '23505', '40P01'].includes(code ?? '')) throw error;
         });
       }
       await noteIndexed(target, done);
     }
-    return filled.length === oids.length;
+    return filled.length === states.size;
   });
 }
 

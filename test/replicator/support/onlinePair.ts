@@ -8,6 +8,7 @@ import { planBatches } from '../../../shared/pg/copy/plan.ts';
 import type { PlanOptions } from '../../../shared/pg/copy/plan.ts';
 import { listTables } from '../../../shared/pg/copy/tables.ts';
 import type { PgEndpoint } from '../../../shared/pg/endpoint.ts';
+import type { TableFilter } from '../../../shared/pg/tablePattern.ts';
 import { readSchemaFingerprint } from '../../../shared/pg/source/schemaFingerprint.ts';
 import { dropSlot, slotNameOf } from '../../../shared/wal/slot.ts';
 import { createProvenSlot } from '../../../shared/wal/provenSlot.ts';
@@ -98,15 +99,16 @@ export async function beginStream(pair: OnlinePair): Promise<void> {
 export async function planOnline(
   pair: OnlinePair,
   options: Partial<PlanOptions> = {},
+  filter: TableFilter = everything,
 ): Promise<CopyBatch[]> {
   return await withSession(pair.source, (source) =>
     withSession(pair.target, async (target) => {
-      const tables = await listTables(source, everything);
+      const tables = await listTables(source, filter);
       const shape = await targetShape(target, tables);
       const { ready, failed } = planFormats(tables, await sourceFacts(source), shape);
       if (failed.length > 0) throw new Error(JSON.stringify(failed));
       await writePlannedTables(target, ready);
-      await markPlanned(target, pair.generation, await readSchemaFingerprint(source, everything));
+      await markPlanned(target, pair.generation, await readSchemaFingerprint(source, filter));
       const { serverVersion } = source;
       return planBatches(ready, { jobs: 2, serverVersion, ...options });
     }),

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { kindOf } from '../../../shared/errors/classify.ts';
+import { MigrationError } from '../../../shared/errors/migrationError.ts';
 import type { GroupCounters } from '../../../replicator/stream/group.ts';
 import { needsOperator, runStream } from '../../../replicator/stream/session.ts';
 import type { StreamOptions } from '../../../replicator/stream/session.ts';
@@ -114,10 +115,8 @@ export function startStream(pair: OnlinePair, options: LoopOptions = {}): Stream
       } catch (error) {
         loop.errors.push(error);
         if (needsOperator(error) || kindOf(error) === 'internal') {
-          if (!(error instanceof Killed)) {
-            failure = error;
-            return error;
-          }
+          failure = error;
+          return error;
         }
       }
       if (!stop.signal.aborted) await delay(restartMs);
@@ -128,5 +127,9 @@ export function startStream(pair: OnlinePair, options: LoopOptions = {}): Stream
   return loop;
 }
 
-/** Thrown by fail points. */
-export class Killed extends Error {}
+/** Thrown by fail points: whoever ran into it is tried again. */
+export class Killed extends MigrationError {
+  constructor(point: string) {
+    super('connectionFailed', `Killed at ${point}.`);
+  }
+}
