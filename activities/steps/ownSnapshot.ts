@@ -1,23 +1,30 @@
-import { holdSnapshot } from '../../shared/pg/copy/snapshot.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
-import { tableFilterOf } from './replicaIdentities.ts';
 
 /** A snapshot to read under, for as long as the activity runs. */
 export interface ActivitySnapshot extends AsyncDisposable {
   readonly id: string;
 }
 
-/** The snapshot that the replicator holds; or, online, where it holds none, one of our own. */
+/**
+ * The snapshot that the replicator holds; or, online, where it holds none, one of our own. Ours
+ * locks no table: others may have to wait for pg_dump's locks, but never pg_dump for somebody who
+ * waits for us.
+ */
 export async function activitySnapshot(
   env: ActivityEnvironment,
   database: string,
   held: string,
 ): Promise<ActivitySnapshot> {
   if (held !== '') return { id: held, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const own = await holdSnapshot(env.endpoint('source', database), {
-    filter: tableFilterOf(env.record.spec),
-    applicationName: `pgmove/${env.record.ref.name}/snapshot`,
-    signal: env.signal,
-  });
-  return { id: own.snapshot, [Symbol.asyncDispose]: () => own.release() };
+  const session = await env.open('source', database);
+  try {
+    await session.query('begin isolation level repeatable read, read only');
+    const { rows } = await session.query<{ id: string }>(
+      'select pg_catalog.pg_export_snapshot() as id',
+    );
+    return { id: rows[0]?.id ?? '', [Symbol.asyncDispose]: () => session.close() };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
 }

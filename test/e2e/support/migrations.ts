@@ -97,12 +97,23 @@ export function testMigration(options: TestMigrationOptions): TestMigration {
         },
         timeoutMs,
       ),
-    waitForSubState: (wanted) =>
-      waitFor(`${wanted} of ${name}`, async () => {
-        const answer = await whileUnreachable(get);
-        const subState = answer?.properties.currentStatus.currentSubStateDetails.currentSubState;
-        return subState === wanted ? answer : undefined;
-      }),
+    waitForSubState: async (wanted) => {
+      let last: MigrationAnswer | undefined;
+      try {
+        return await waitFor(`${wanted} of ${name}`, async () => {
+          const answer = await whileUnreachable(get);
+          last = answer ?? last;
+          const subState = answer?.properties.currentStatus.currentSubStateDetails.currentSubState;
+          if (subState === 'Completed' && wanted !== subState) throw new Error('It ended.');
+          return subState === wanted ? answer : undefined;
+        });
+      } catch (error) {
+        const status = JSON.stringify(last?.properties.currentStatus, undefined, 1);
+        throw new Error(`${error instanceof Error ? error.message : ''} Status: ${status}`, {
+          cause: error,
+        });
+      }
+    },
   };
 }
 
