@@ -5,10 +5,10 @@ import { parseLsn } from '../lsn.ts';
 import type { Lsn } from '../lsn.ts';
 import type { Value } from '../messages.ts';
 import { isSeen, parseSnapshot } from '../visibility.ts';
+import { ArrayLiteral } from './arrayLiteral.ts';
 import { arrayParameters, joinSql, keySources, unnestSql } from './setStatements.ts';
 import type { ApplyColumn, ApplyKey, ApplyTable } from './catalog.ts';
-import { Parameters } from './parameters.ts';
-import { equalSql, unsureSql } from './rowCondition.ts';
+import { unsureSql } from './rowCondition.ts';
 
 /*
  * wal2json before 2.6 writes NaN and the infinities of float4, float8 and numeric as null. What a
@@ -28,9 +28,10 @@ export interface KeyedRead {
 
 export interface WholeRowRead {
   table: ApplyTable;
-  /** Columns whose value is known. */
-  known: readonly { column: ApplyColumn; value: Value }[];
-  xid: number;
+  /** Columns whose values are known. */
+  known: readonly ApplyColumn[];
+  /** The known values of each row, and the transaction that wrote it last in the stream. */
+  rows: readonly { values: readonly Value[]; xid: number }[];
   columns: readonly ApplyColumn[];
 }
 
@@ -38,12 +39,12 @@ export interface ReadBack {
   /** The columns' present texts per key; undefined for a row that is gone. */
   read(request: KeyedRead): Promise<(Value[] | undefined)[]>;
   /**
-   * The same for a row without a key, found by the columns that are known; undefined when there is
-   * none any more.
+   * The same for rows without a key, found by the columns that are known. One query, because it
+   * reads the whole table, and a second one for rows that were changed again since.
    *
    * @throws MigrationError diverged when rows with different values fit.
    */
-  readWhole(request: WholeRowRead): Promise<Value[] | undefined>;
+  readWhole(request: WholeRowRead): Promise<(Value[] | undefined)[]>;
   /**
    * The target is not consistent before the stream has passed this position. Undefined as long as
    * all values that were read were those of the stream's own transaction.
@@ -55,8 +56,13 @@ export interface ReadBack {
 export function openReadBack(source: PgSession, options: { signal?: AbortSignal } = {}): ReadBack {
   let until: Lsn | undefined;
 
+  let isPrepared = false;
+
   /** A transaction is in the WAL, and may be in the stream, shortly before it is visible. */
   const waitUntilVisible = async (xids: ReadonlySet<number>): Promise<void> => {
+    // As the stream's session has it, so that amounts of money have the same text.
+    if (!isPrepared) await source.query("set lc_monetary = 'C'");
+    isPrepared = true;
     const current =
       source.serverVersion >= 130000 ? 'pg_current_snapshot()' : 'txid_current_snapshot()';
     for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, 100)) {
@@ -108,31 +114,61 @@ export function openReadBack(source: PgSession, options: { signal?: AbortSignal 
       return found;
     },
 
-    async readWhole({ table, known, xid, columns }) {
-      await waitUntilVisible(new Set([xid]));
-      const parameters = new Parameters();
-      const conditions = [
-        ...known.map(({ column, value }) => equalSql(column, value, parameters)),
-        ...columns.map((column) => unsureSql(column)),
-      ];
-      const texts = columns.map(({ sql }) => `t.${sql}::text`).join(', ');
-      const { rows } = await source.query<{ is_own: boolean; texts: Value[] }>(
-        `select distinct t.xmin::text::bigint = ${xid >>> 0} as is_own, array[${texts}] as texts
-         from only ${table.sql} t where ${conditions.join(' and ')}`,
-        parameters.values,
-      );
-      const own = rows.filter(({ is_own }) => is_own);
-      const candidates = own.length > 0 ? own : rows;
-      if (own.length === 0) await raiseUntil();
-      if (candidates.length > 1) {
-        throw new MigrationError(
-          'diverged',
-          `Rows of ${table.schema}.${table.name} differ only in null, NaN and infinity, which ` +
-            'wal2json before 2.6 does not tell apart, and the table has no key. Use wal2json 2.6 ' +
-            'or a primary key on the source.',
-        );
-      }
-      return candidates[0]?.texts;
+    async readWhole(request) {
+      await waitUntilVisible(new Set(request.rows.map(({ xid }) => xid)));
+      const slots = request.rows.map((_row, slot) => slot);
+      const found = await findWhole(source, request, slots, true);
+      const missing = slots.filter((slot) => found[slot] === undefined);
+      if (missing.length === 0) return found;
+      const others = await findWhole(source, request, missing, false);
+      await raiseUntil();
+      return found.map((texts, slot) => texts ?? others[slot]);
     },
   };
+}
+
+/** Of the chosen rows, by slot, the texts of those that the source has. */
+async function findWhole(
+  source: PgSession,
+  { table, known, rows, columns }: WholeRowRead,
+  slots: readonly number[],
+  isOwn: boolean,
+): Promise<(Value[] | undefined)[]> {
+  const [slotList, xids, knownTexts] = [0, 1, 2].map(() => new ArrayLiteral(false, ','));
+  for (const slot of slots) {
+    const texts = new ArrayLiteral(false, ',');
+    for (const value of rows[slot]?.values ?? []) texts.add(value);
+    slotList?.add(String(slot));
+    xids?.add(String((rows[slot]?.xid ?? 0) >>> 0));
+    knownTexts?.add(texts.toString());
+  }
+  const conditions = [
+    `u.known::text[] = array[${known.map(textSql).join(', ')}]::text[]`,
+    ...columns.map((column) => unsureSql(column)),
+    ...(isOwn ? ['t.xmin::text = u.xid'] : []),
+  ];
+  const result = await source.query<{ slot: number; texts: Value[] }>(
+    `select distinct u.slot, array[${columns.map(textSql).join(', ')}]::text[] as texts
+     from unnest($1::int4[], $2::text[], $3::text[]) u (slot, xid, known)
+     join only ${table.sql} t on ${conditions.join(' and ')}`,
+    [String(slotList), String(xids), String(knownTexts)],
+  );
+  const found: (Value[] | undefined)[] = rows.map(() => undefined);
+  for (const { slot, texts } of result.rows) {
+    if (found[slot] !== undefined) {
+      throw new MigrationError(
+        'diverged',
+        `Rows of ${table.schema}.${table.name} differ only in null, NaN and infinity, which ` +
+          'wal2json before 2.6 does not tell apart, and the table has no key. Use wal2json 2.6 ' +
+          'or a primary key on the source.',
+      );
+    }
+    found[slot] = texts;
+  }
+  return found;
+}
+
+/** As the type's output function writes it, and as the stream has it. */
+function textSql({ sql }: ApplyColumn): string {
+  return `case when t.${sql} is distinct from null then pg_catalog.format('%s', t.${sql}) end`;
 }

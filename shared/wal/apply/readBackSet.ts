@@ -18,11 +18,7 @@ export async function readBackSet(set: MergedSet, readBack: ReadBack): Promise<v
   }
   for (const [shape, slots] of unsure) {
     if (key === undefined) {
-      for (const slot of slots) {
-        const told = values[slot] ?? [];
-        const xid = origins[slot]?.xid ?? 0;
-        values[slot] = await readWhole(table, shape, told, xid, readBack);
-      }
+      await readWholeSet(set, shape, slots, readBack);
       continue;
     }
     const indexes = shape.keyIndexes(key);
@@ -63,31 +59,77 @@ export async function readBackChange(
     const [found] = await readBack.read(request);
     return filled(shape, values, found);
   }
-  return await readWhole(table, shape, values, origin.xid, readBack, change);
+  // A TOASTed value that did not change is only in the identity.
+  const { identity, identityValues = [] } = change;
+  const kept = (identity?.names ?? []).flatMap((name, index) => {
+    const column = table.columnByName.get(name);
+    const isKept = column && !column.isGenerated && !shape.set.names.includes(name);
+    return isKept ? [{ column, value: identityValues[index] ?? null }] : [];
+  });
+  const unsure = unsureFields(shape, values);
+  const known = knownFields(shape, unsure);
+  const [texts] = await readBack.readWhole({
+    table,
+    known: [...known.map(({ column }) => column), ...kept.map(({ column }) => column)],
+    rows: [
+      {
+        values: [
+          ...known.map(({ index }) => values[index] ?? null),
+          ...kept.map(({ value }) => value),
+        ],
+        xid: origin.xid,
+      },
+    ],
+    columns: unsure.map(({ column }) => column),
+  });
+  return withTexts(values, unsure, texts);
 }
 
-async function readWhole(
-  table: ApplyTable,
+/** Inserted rows of a table without a key, one query for those with the same nulls. */
+async function readWholeSet(
+  { table, values, origins }: MergedSet,
   shape: Shape,
-  values: readonly Value[],
-  xid: number,
+  slots: readonly number[],
   readBack: ReadBack,
-  change?: RowChange,
-): Promise<Value[]> {
-  const isNull = ({ index }: Field) => (values[index] ?? null) === null;
-  const unsure = shape.maybeNotFinite.filter(isNull);
-  const known = shape.fields
-    .filter((field) => !unsure.includes(field))
-    .map(({ column, index }) => ({ column, value: values[index] ?? null }));
-  // A TOASTed value that did not change is only in the identity.
-  const { identity, identityValues } = change ?? {};
-  for (const column of table.columns) {
-    const old = identity?.names.indexOf(column.name) ?? -1;
-    if (old < 0 || column.isGenerated || shape.set.names.includes(column.name)) continue;
-    known.push({ column, value: identityValues?.[old] ?? null });
+): Promise<void> {
+  const byNulls = new Map<string, number[]>();
+  for (const slot of slots) {
+    const nulls = unsureFields(shape, values[slot] ?? []).map(({ index }) => index);
+    const group = byNulls.get(nulls.join());
+    if (group === undefined) byNulls.set(nulls.join(), [slot]);
+    else group.push(slot);
   }
-  const columns = unsure.map(({ column }) => column);
-  const texts = await readBack.readWhole({ table, known, xid, columns });
+  for (const group of byNulls.values()) {
+    const unsure = unsureFields(shape, values[group[0] ?? 0] ?? []);
+    const known = knownFields(shape, unsure);
+    const found = await readBack.readWhole({
+      table,
+      known: known.map(({ column }) => column),
+      rows: group.map((slot) => ({
+        values: known.map(({ index }) => values[slot]?.[index] ?? null),
+        xid: origins[slot]?.xid ?? 0,
+      })),
+      columns: unsure.map(({ column }) => column),
+    });
+    group.forEach((slot, i) => {
+      values[slot] = withTexts(values[slot] ?? [], unsure, found[i]);
+    });
+  }
+}
+
+function unsureFields(shape: Shape, values: readonly Value[]): Field[] {
+  return shape.maybeNotFinite.filter(({ index }) => (values[index] ?? null) === null);
+}
+
+function knownFields(shape: Shape, unsure: readonly Field[]): Field[] {
+  return shape.fields.filter((field) => !unsure.includes(field));
+}
+
+function withTexts(
+  values: readonly Value[],
+  unsure: readonly Field[],
+  texts: Value[] | undefined,
+): Value[] {
   const result = [...values];
   unsure.forEach(({ index, column }, i) => {
     result[index] = texts === undefined ? placeholder(column.isNotNull) : (texts[i] ?? null);
@@ -106,8 +148,7 @@ function filled(shape: Shape, values: readonly Value[], found: Value[] | undefin
   const result = [...values];
   shape.maybeNotFinite.forEach(({ index, column }, i) => {
     if (result[index] !== null) return;
-    const text = found === undefined ? null : (found[i] ?? null);
-    result[index] = text ?? placeholder(column.isNotNull);
+    result[index] = found?.[i] ?? placeholder(column.isNotNull);
   });
   return result;
 }

@@ -59,7 +59,7 @@ export async function rowCondition(
  * Equal as stored: the type's own equality may find 1.0 and 1.00, or letters of either case, equal,
  * and json has none. It only narrows the search where it can use an index.
  */
-export function equalSql(column: ApplyColumn, value: Value, parameters: Parameters): string {
+function equalSql(column: ApplyColumn, value: Value, parameters: Parameters): string {
   // IS NULL would look into a composite value.
   if (value === null) return `t.${column.sql} is not distinct from null`;
   const parameter = parameters.add(column, value);

@@ -104,3 +104,31 @@ test('T4: a key that is NaN is found as long as only one row fits', async () => 
   await expectEqual(pair);
   await pair.close();
 });
+
+test('T4: many rows without a key are read at once', async () => {
+  const pair = await makeApplyPair(from, into, {
+    sql: `create table t (id int, m money, x text, b boolean, n numeric, f float8, j json);
+          alter table t replica identity full`,
+  });
+  const readBack = openReadBack(pair.source);
+  await pair.from
+    .query(`insert into t select i, i, case when i % 3 = 0 then null else 'x"' || i end,
+      i % 2 = 0, case i % 4 when 0 then 'NaN' when 1 then null else i::numeric end,
+      case i % 5 when 0 then '-Infinity' when 1 then null else i::float8 end, '{"a": 1}'
+    from generate_series(1, 5000) i`);
+  const first = await pair.takeMessages();
+  const { readBackUntil } = await pair.apply({ readBack, messages: first });
+  expect(readBackUntil).toBeUndefined();
+  await expectEqual(pair);
+  await pair.from.query(
+    "insert into t select i, 1, 'y', true, null, 'NaN', null from generate_series(1, 300) i",
+  );
+  const second = await pair.takeMessages();
+  await pair.from.query(
+    "update t set x = 'z' where x = 'y' and id < 100; delete from t where x = 'y' and id > 200",
+  );
+  expect((await pair.apply({ readBack, messages: second })).readBackUntil).toBeDefined();
+  await pair.apply({ readBack });
+  await expectEqual(pair);
+  await pair.close();
+});
