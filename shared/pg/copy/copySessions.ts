@@ -1,11 +1,9 @@
-import { isTransient, kindOf } from '../../errors/classify.ts';
-import { messageOf, MigrationError } from '../../errors/migrationError.ts';
-import pg from 'pg';
 import { connect } from '../connect.ts';
 import type { PgSession } from '../connect.ts';
 import { describeEndpoint } from '../endpoint.ts';
 import type { PgEndpoint } from '../endpoint.ts';
 import { requireMarker } from './fence.ts';
+import { importSnapshot } from './importSnapshot.ts';
 import { ReusedBufferSocket } from './reusedBufferSocket.ts';
 
 export interface CopySessionOptions {
@@ -91,18 +89,12 @@ async function openSource(options: CopySessionOptions): Promise<PgSession> {
   try {
     // A range of a table is one simple scan: nothing to compile, nothing to share with workers.
     if (session.serverVersion >= 110000) await session.query('set jit = off');
-    await session.query('begin isolation level repeatable read read only');
-    await session.query(`set transaction snapshot ${pg.escapeLiteral(snapshot)}`);
-    return session;
   } catch (error) {
     await session.close();
-    if (isTransient(kindOf(error))) throw error;
-    throw new MigrationError(
-      'snapshotLost',
-      `The snapshot ${snapshot} of ${describeEndpoint(source)} is gone: ${messageOf(error)}`,
-      { cause: error },
-    );
+    throw error;
   }
+  await importSnapshot(session, snapshot, describeEndpoint(source));
+  return session;
 }
 
 async function openTarget(options: CopySessionOptions): Promise<PgSession> {
