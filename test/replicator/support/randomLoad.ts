@@ -292,14 +292,16 @@ async function rewriteTables(options: LoadOptions): Promise<void> {
 
 /** A synchronous standby that does not answer: commits are in the WAL long before they are visible. */
 async function delayCommits(options: LoadOptions): Promise<void> {
-  const { chance, isStopped, cluster } = options;
-  const set = async (sql: string) => {
+  const { chance, isStopped } = options;
+  const set = async (sql: string): Promise<boolean> => {
     const client = await connectPatiently(options);
     try {
       await client.query(sql);
       await client.query('select pg_reload_conf()');
+      return true;
     } catch {
       chance.count('standby setting lost');
+      return false;
     } finally {
       await client.end().catch(() => undefined);
     }
@@ -312,6 +314,5 @@ async function delayCommits(options: LoadOptions): Promise<void> {
     await delay(chance.between(50, 500));
     await set('alter system reset synchronous_standby_names');
   }
-  await cluster.run('alter system reset synchronous_standby_names');
-  await cluster.run('select pg_reload_conf()');
+  while (!(await set('alter system reset synchronous_standby_names')));
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { CopyBatch } from '../../../shared/pg/copy/batch.ts';
+import { kindOf } from '../../../shared/errors/classify.ts';
 import { parseLsn } from '../../../shared/wal/lsn.ts';
 import { copyAllOnline, copyBatchOnline } from './copyTables.ts';
 import {
@@ -15,9 +16,8 @@ import { Chance, runRandomLoad } from './randomLoad.ts';
 import { BANK_TOTAL, BARE_SQL, SOURCE_SQL } from './randomSchema.ts';
 import { Killed, startStream } from './streamLoop.ts';
 import type { StreamLoop } from './streamLoop.ts';
+import { waitUntil } from './waitUntil.ts';
 
-const debug = (...a: unknown[]) =>
-  process.env['ROUND_DEBUG'] && console.log(Date.now() % 1000000, ...a);
 export interface RoundOptions {
   source: ThrowawayCluster;
   target: ThrowawayCluster;
@@ -78,9 +78,7 @@ export async function runRandomRound(options: RoundOptions): Promise<RoundResult
   const failures: string[] = [];
   try {
     await delay(chance.between(50, 300));
-    debug('begin');
     await beginStream(pair);
-    debug('begun');
     isCalm = false;
     const killStream = async (name: string) => {
       if (!round.isChaotic || !chance.is(STREAM_POINTS[name] ?? 0)) return;
@@ -100,15 +98,11 @@ export async function runRandomRound(options: RoundOptions): Promise<RoundResult
     const watchers = [watchInvariants(round), killBackends(round), crashServers(round)];
     try {
       await copyEverything(round);
-      debug('copied');
       await recopy(round);
-      debug('recopied');
       isLoadStopped = true;
       await load;
-      debug('load ended');
       round.isChaotic = false;
       await drain(round);
-      debug('drained');
     } catch (error) {
       failures.push(String(error));
     } finally {
@@ -136,11 +130,9 @@ export async function runRandomRound(options: RoundOptions): Promise<RoundResult
 async function copyEverything(round: Round): Promise<void> {
   const { chance, pair } = round;
   await delay(chance.between(0, 300));
-  const planned = await planOnline(pair, {
-    batchTables: 1,
-    splitThresholdBytes: 200_000,
-    partBytes: 250_000,
-  });
+  const planned = await patiently(() =>
+    planOnline(pair, { batchTables: 1, splitThresholdBytes: 200_000, partBytes: 250_000 }),
+  );
   const parts = planned.filter(({ kind }) => kind === 'part');
   const items = planned.filter(({ kind }) => kind === 'tables').flatMap((batch) => batch.items);
   items.sort(() => chance.next() - 0.5);
@@ -159,7 +151,6 @@ async function copyEverything(round: Round): Promise<void> {
   };
   await Promise.all([lane(), lane(), lane()]);
   // A table whose parts' snapshot was lost started again.
-  debug('lanes ended');
   await copyAllOnline(pair, batches, copyOptions(round));
 }
 
@@ -191,16 +182,18 @@ function copyOptions(round: Round) {
 /** Ready tables are copied again, as after a lost slot, until the time is over. */
 async function recopy(round: Round): Promise<void> {
   const { chance, pair, stream } = round;
-  const batches = (await planOnline(pair, { batchTables: 1 })).filter(
+  const batches = (await patiently(() => planOnline(pair, { batchTables: 1 }))).filter(
     ({ items }) => items.length === 1 && items[0]?.name !== 't11',
   );
   const end = Date.now() + round.seconds * 1000;
   while (Date.now() < end && stream.failure === undefined) {
     const batch = chance.pick(batches);
-    const { rowCount } = await pair.into.query(
-      `update pgmove.copies set state = 'starting', generation = generation + 1
-       where table_id = $1 and part = 0 and state = 'ready'`,
-      [batch.items[0]?.oid],
+    const { rowCount } = await patiently(() =>
+      pair.into.query(
+        `update pgmove.copies set state = 'starting', generation = generation + 1
+         where table_id = $1 and part = 0 and state = 'ready'`,
+        [batch.items[0]?.oid],
+      ),
     );
     if (rowCount === 1) {
       chance.count('copied again');
@@ -210,10 +203,22 @@ async function recopy(round: Round): Promise<void> {
   }
 }
 
+/** Again while a server is away. */
+async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  return await waitUntil('a server', async () => {
+    try {
+      return await work();
+    } catch (error) {
+      if (kindOf(error) !== 'connectionFailed') throw error;
+      return undefined;
+    }
+  });
+}
+
 /** Once the target is consistent, it is so at every moment. */
 async function watchInvariants(round: Round): Promise<void> {
   const { chance, pair, target, failures } = round;
-  const client = await target.connect(pair.target.database);
+  let client = await target.connect(pair.target.database);
   while (!round.isOver) {
     await delay(30);
     try {
@@ -235,9 +240,9 @@ async function watchInvariants(round: Round): Promise<void> {
       await client.query('commit');
     } catch (error) {
       const { code } = error as { code?: string };
-      // The target was restarted, or a copy has just truncated the table with FREEZE.
-      if (!round.crashesTarget) failures.push(`the watcher: ${code} ${String(error)}`);
-      break;
+      if (round.crashesTarget !== true) failures.push(`the watcher: ${code} ${String(error)}`);
+      await client.end().catch(() => undefined);
+      client = await patiently(() => target.connect(pair.target.database));
     }
   }
   await client.end().catch(() => undefined);
@@ -266,7 +271,7 @@ async function killBackends(round: Round): Promise<void> {
 }
 
 async function crashServers(round: Round): Promise<void> {
-  const { chance } = round;
+  const { chance, pair } = round;
   while (!round.isOver) {
     await delay(chance.between(800, 2500));
     if (!round.isChaotic) continue;
@@ -274,10 +279,12 @@ async function crashServers(round: Round): Promise<void> {
       chance.count('source crashed');
       await round.source.crash();
       await round.source.start();
+      pair.from = await round.source.connect(pair.source.database);
     } else if (round.crashesTarget === true) {
       chance.count('target crashed');
       await round.target.crash();
       await round.target.start();
+      pair.into = await round.target.connect(pair.target.database);
     }
   }
 }
