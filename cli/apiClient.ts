@@ -11,6 +11,7 @@ export interface MigrationResource {
 export interface MigrationProperties {
   migrationId?: string;
   migrationMode?: string;
+  sourceDbServerResourceId?: string;
   /** `host:port` */
   sourceDbServerFullyQualifiedDomainName?: string;
   dbsToMigrate?: string[];

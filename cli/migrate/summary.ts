@@ -156,9 +156,12 @@ function fenceRemark(
 ): string[] {
   if (!cutover?.fenced || cutover.failure !== undefined) return [];
   const server = properties.sourceDbServerFullyQualifiedDomainName ?? 'HOST:PORT';
+  // `host:port@user`, where it is no Azure resource.
+  const user = /@([^/@]+)$/.exec(properties.sourceDbServerResourceId ?? '')?.[1];
+  const login = user === undefined ? '' : `${encodeURIComponent(user)}@`;
   const command = [
     'pgmove source unfence --source',
-    shellWord(`postgresql://${server}/${encodeURIComponent(database)}`),
+    shellWord(`postgresql://${login}${server}/${encodeURIComponent(database)}`),
     ...(cutover.fence?.acl ? ['--acl', shellWord(cutover.fence.acl)] : []),
     ...(cutover.fence?.readOnly ? ['--read-only', shellWord(cutover.fence.readOnly)] : []),
   ];
