@@ -106,30 +106,20 @@ export interface TableStore {
   deleteAll(migrationId: string, database: string): Promise<void>;
 }
 
-export interface ReplicationStore {
-  get(migrationId: string, database: string): Promise<ReplicationRecord | undefined>;
+/** Rows of which each database of a migration has one, and from which no events come. */
+export interface DatabaseRows<T> {
+  get(migrationId: string, database: string): Promise<T | undefined>;
   /** Of one migration, or of all. */
-  list(migrationId?: string): AsyncIterable<ReplicationRecord>;
-  put(record: ReplicationRecord): Promise<void>;
-  update(
-    migrationId: string,
-    database: string,
-    change: (record: ReplicationRecord) => ReplicationRecord | undefined,
-  ): Promise<ReplicationRecord>;
+  list(migrationId?: string): AsyncIterable<T>;
+  put(record: T): Promise<void>;
+  /** As MigrationStore.update, without events. */
+  update(migrationId: string, database: string, change: (record: T) => T | undefined): Promise<T>;
   delete(migrationId: string, database: string): Promise<void>;
 }
 
-export interface CopyWorkStore {
-  get(migrationId: string, database: string): Promise<CopyWork | undefined>;
-  put(record: CopyWork): Promise<void>;
-  /** As MigrationStore.update, without events. */
-  update(
-    migrationId: string,
-    database: string,
-    change: (record: CopyWork) => CopyWork | undefined,
-  ): Promise<CopyWork>;
-  delete(migrationId: string, database: string): Promise<void>;
-}
+export type ReplicationStore = DatabaseRows<ReplicationRecord>;
+
+export type CopyWorkStore = DatabaseRows<CopyWork>;
 
 export interface StoredEvent {
   /** 1, 2, 3 … for each migration. */

@@ -1,12 +1,13 @@
 import type { Settings } from '../config/settings.ts';
+import type { CopyWork } from '../contracts/copyWork.ts';
+import type { ReplicationRecord } from '../contracts/records.ts';
 import { openBlobStore } from './blobStore.ts';
 import { openClients } from './clients.ts';
-import { openCopyWorkStore } from './copyWorkStore.ts';
+import { openDatabaseRows } from './databaseRows.ts';
 import { openDatabaseStore } from './databaseStore.ts';
 import { openEventStore } from './eventStore.ts';
 import { openMigrationStore } from './migrationStore.ts';
 import { openQueueStore } from './queueStore.ts';
-import { openReplicationStore } from './replicationStore.ts';
 import type { Stores } from './storeInterfaces.ts';
 import { openTableStore } from './tableStore.ts';
 
@@ -21,8 +22,16 @@ export function openStores(settings: Settings): Stores {
     migrations: openMigrationStore(clients, blobs, queues),
     databases: openDatabaseStore(clients, blobs, queues),
     tables: openTableStore(clients),
-    replications: openReplicationStore(clients, blobs),
-    copyWork: openCopyWorkStore(clients, blobs),
+    replications: openDatabaseRows<ReplicationRecord>(clients, blobs, {
+      kind: 'replications',
+      ownerOf: ({ ref, database }) => ({ migrationId: ref.id, database }),
+      columnsOf: ({ desired, observed }) => ({ desired: desired.phase, observed: observed.phase }),
+    }),
+    copyWork: openDatabaseRows<CopyWork>(clients, blobs, {
+      kind: 'copyWork',
+      ownerOf: ({ migrationId, database }) => ({ migrationId, database }),
+      columnsOf: ({ generation }) => ({ generation }),
+    }),
     events: openEventStore(clients),
     blobs,
     queues,

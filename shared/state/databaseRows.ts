@@ -1,21 +1,32 @@
-import type { ReplicationRecord } from '../contracts/records.ts';
-import type { Clients } from './clients.ts';
+import type { Clients, TableKind } from './clients.ts';
 import { encodeKey } from './keys.ts';
 import { openRecordTable, partitionFilter } from './recordTable.ts';
-import type { RowKey } from './recordTable.ts';
-import type { BlobStore, ReplicationStore } from './storeInterfaces.ts';
+import type { RecordTableOptions, RowKey } from './recordTable.ts';
+import type { BlobStore, DatabaseRows } from './storeInterfaces.ts';
+
+export interface DatabaseRowsOptions<T> extends Pick<RecordTableOptions<T>, 'columnsOf'> {
+  kind: TableKind;
+  /** The migration and the database that the record belongs to. */
+  ownerOf(record: T): { migrationId: string; database: string };
+}
 
 function keyOf(migrationId: string, database: string): RowKey {
   return { partitionKey: encodeKey(migrationId), rowKey: encodeKey(database) };
 }
 
-export function openReplicationStore(clients: Clients, blobs: BlobStore): ReplicationStore {
-  const rows = openRecordTable<ReplicationRecord>(clients, blobs, {
-    kind: 'replications',
-    keyOf: (record) => keyOf(record.ref.id, record.database),
-    columnsOf: (record) => ({ desired: record.desired.phase, observed: record.observed.phase }),
-    // No events come from these rows.
-    eventIdOf: (record) => record.ref.id,
+export function openDatabaseRows<T>(
+  clients: Clients,
+  blobs: BlobStore,
+  { kind, columnsOf, ownerOf }: DatabaseRowsOptions<T>,
+): DatabaseRows<T> {
+  const rows = openRecordTable<T>(clients, blobs, {
+    kind,
+    columnsOf,
+    keyOf: (record) => {
+      const { migrationId, database } = ownerOf(record);
+      return keyOf(migrationId, database);
+    },
+    eventIdOf: (record) => ownerOf(record).migrationId,
   });
   return {
     get: (migrationId, database) => rows.read(keyOf(migrationId, database)),
