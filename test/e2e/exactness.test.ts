@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { trapsRoles, trapsSchema } from '../fixtures/trapsSchema.ts';
 import { dumpText } from './support/dumpText.ts';
 import { differences, testMigration } from './support/migrations.ts';
-import { startTestStack } from './support/testStack.ts';
+import { useTestSite } from './support/testSite.ts';
 import type { TestStack } from './support/testStack.ts';
 
 let source: ThrowawayCluster;
@@ -16,22 +15,14 @@ const USERS = `
 create role mover login nosuperuser createdb createrole;
 `;
 
-beforeAll(async () => {
-  [source, target, stack] = await Promise.all([
-    startThrowawayCluster(),
-    startThrowawayCluster(),
-    startTestStack(),
-  ]);
+useTestSite(async (site) => {
+  ({ source, target, stack } = site);
   await Promise.all(
     [source, target].map(async (server) => {
       await server.run(await trapsRoles());
       await server.run(USERS);
     }),
   );
-});
-
-afterAll(async () => {
-  await Promise.all([stack?.[Symbol.asyncDispose](), source?.stop(), target?.stop()]);
 });
 
 describe('a schema that is full of traps', () => {

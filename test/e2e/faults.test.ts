@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { closeGate, GATED_TABLE_SQL } from './support/copyGate.ts';
 import type { CopyGate } from './support/copyGate.ts';
 import { differences, testMigration } from './support/migrations.ts';
 import type { TestMigration } from './support/migrations.ts';
-import { OUTSIDE_URL, startTestStack } from './support/testStack.ts';
+import { useTestSite } from './support/testSite.ts';
+import { OUTSIDE_URL } from './support/testStack.ts';
 import type { TestStack } from './support/testStack.ts';
 import { waitFor } from './support/waitFor.ts';
 
@@ -13,16 +13,8 @@ let source: ThrowawayCluster;
 let target: ThrowawayCluster;
 let stack: TestStack;
 
-beforeAll(async () => {
-  [source, target, stack] = await Promise.all([
-    startThrowawayCluster(),
-    startThrowawayCluster(),
-    startTestStack(),
-  ]);
-});
-
-afterAll(async () => {
-  await Promise.all([stack?.[Symbol.asyncDispose](), source?.stop(), target?.stop()]);
+useTestSite((site) => {
+  ({ source, target, stack } = site);
 });
 
 interface Standing {

@@ -1,24 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { differences, testMigration } from './support/migrations.ts';
-import { startTestStack } from './support/testStack.ts';
+import { useTestSite } from './support/testSite.ts';
 import type { TestStack } from './support/testStack.ts';
 
 let source: ThrowawayCluster;
 let target: ThrowawayCluster;
 let stack: TestStack;
 
-beforeAll(async () => {
-  [source, target, stack] = await Promise.all([
-    startThrowawayCluster(),
-    startThrowawayCluster(),
-    startTestStack(),
-  ]);
-});
-
-afterAll(async () => {
-  await Promise.all([stack?.[Symbol.asyncDispose](), source?.stop(), target?.stop()]);
+useTestSite((site) => {
+  ({ source, target, stack } = site);
 });
 
 async function sourceDatabase(name: string, sql: string): Promise<void> {
@@ -212,15 +203,22 @@ describe('gates', () => {
 });
 
 describe('what cannot be migrated', () => {
-  it.each([
-    [{ migrateRoles: 'True' }, /Roles are not migrated/],
-  ])('is said before anything is begun: %o', async (properties, message) => {
-    const migration = testMigration({ stack, source, target, databases: ['postgres'], properties });
-    await migration.put();
-    const { currentStatus } = (await migration.ended()).properties;
-    expect(currentStatus.state).toBe('Failed');
-    expect(currentStatus.error).toMatch(message);
-  });
+  it.each([[{ migrateRoles: 'True' }, /Roles are not migrated/]])(
+    'is said before anything is begun: %o',
+    async (properties, message) => {
+      const migration = testMigration({
+        stack,
+        source,
+        target,
+        databases: ['postgres'],
+        properties,
+      });
+      await migration.put();
+      const { currentStatus } = (await migration.ended()).properties;
+      expect(currentStatus.state).toBe('Failed');
+      expect(currentStatus.error).toMatch(message);
+    },
+  );
 
   it('fails with the names of databases that the source does not have', async () => {
     const migration = testMigration({ stack, source, target, databases: ['nowhere'] });

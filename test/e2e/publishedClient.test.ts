@@ -1,9 +1,8 @@
 import { PostgreSQLManagementFlexibleServerClient } from '@azure/arm-postgresql-flexible';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { differences } from './support/migrations.ts';
-import { startTestStack } from './support/testStack.ts';
+import { useTestSite } from './support/testSite.ts';
 import type { TestStack } from './support/testStack.ts';
 import { waitFor } from './support/waitFor.ts';
 
@@ -13,16 +12,8 @@ let source: ThrowawayCluster;
 let target: ThrowawayCluster;
 let stack: TestStack;
 
-beforeAll(async () => {
-  [source, target, stack] = await Promise.all([
-    startThrowawayCluster(),
-    startThrowawayCluster(),
-    startTestStack(),
-  ]);
-});
-
-afterAll(async () => {
-  await Promise.all([stack?.[Symbol.asyncDispose](), source?.stop(), target?.stop()]);
+useTestSite((site) => {
+  ({ source, target, stack } = site);
 });
 
 it("Azure's published client drives a whole migration, unchanged", async () => {

@@ -3,10 +3,10 @@ import { embeddedBinaries } from '../../scripts/postgres/serverBinaries.ts';
 import type { EmbeddedMajor } from '../../scripts/postgres/serverBinaries.ts';
 import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
-import { trapsRoles, trapsSchema } from '../fixtures/trapsSchema.ts';
-import { differences, testMigration } from './support/migrations.ts';
+import { testMigration } from './support/migrations.ts';
 import { startTestStack } from './support/testStack.ts';
 import type { TestStack } from './support/testStack.ts';
+import { expectTrapsToArrive } from './support/traps.ts';
 
 type Major = EmbeddedMajor | 'system';
 
@@ -42,25 +42,9 @@ const PAIRS: [Major, Major][] = [
 
 describe('between versions', () => {
   it.each(PAIRS)('a schema full of traps arrives equal: %s to %s', async (from, to) => {
-    const [source, target] = await Promise.all([start(from), start(to)]);
-    try {
-      for (const server of [source, target]) await server.run(await trapsRoles());
-      await source.createDatabase('traps');
-      await source.run(await trapsSchema({ serverVersion: await versionOf(source) }), 'traps');
-      const migration = testMigration({
-        stack,
-        source,
-        target,
-        databases: ['traps'],
-        properties: { verify: 'hash' },
-      });
-      await migration.put();
-      const { currentStatus } = (await migration.ended()).properties;
-      expect(currentStatus).toMatchObject({ state: 'Succeeded' });
-      expect(await differences(source, target, 'traps')).toEqual([]);
-    } finally {
-      await Promise.all([source.stop(), target.stop()]);
-    }
+    await using source = await start(from);
+    await using target = await start(to);
+    await expectTrapsToArrive({ stack, source, target }, await versionOf(source));
   });
 
   it('a target that is older than its source is refused, with both versions named', async () => {

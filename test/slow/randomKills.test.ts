@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { differences, testMigration } from '../e2e/support/migrations.ts';
-import { OUTSIDE_URL, startTestStack } from '../e2e/support/testStack.ts';
+import { useTestSite } from '../e2e/support/testSite.ts';
+import { OUTSIDE_URL } from '../e2e/support/testStack.ts';
 import type { TestStack } from '../e2e/support/testStack.ts';
 import { randomNumbers } from '../host/randomNumbers.ts';
 
@@ -14,12 +14,8 @@ let source: ThrowawayCluster;
 let target: ThrowawayCluster;
 let stack: TestStack;
 
-beforeAll(async () => {
-  [source, target, stack] = await Promise.all([
-    startThrowawayCluster(),
-    startThrowawayCluster(),
-    startTestStack(),
-  ]);
+useTestSite(async (site) => {
+  ({ source, target, stack } = site);
   await source.createDatabase('shop');
   await source.run(
     `create table big (id int primary key, v text);
@@ -41,10 +37,6 @@ beforeAll(async () => {
       'shop',
     );
   }
-});
-
-afterAll(async () => {
-  await Promise.all([stack?.[Symbol.asyncDispose](), source?.stop(), target?.stop()]);
 });
 
 /** Whatever can die, and how it comes back. */

@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, it } from 'vitest';
 import { embeddedBinaries } from '../../scripts/postgres/serverBinaries.ts';
 import type { EmbeddedMajor } from '../../scripts/postgres/serverBinaries.ts';
 import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
-import { differences, testMigration } from '../e2e/support/migrations.ts';
 import { startTestStack } from '../e2e/support/testStack.ts';
 import type { TestStack } from '../e2e/support/testStack.ts';
-import { trapsRoles, trapsSchema } from '../fixtures/trapsSchema.ts';
+import { expectTrapsToArrive } from '../e2e/support/traps.ts';
 
 /** The others are embedded; 15 stands for the system's own, whatever it is. */
 type Major = EmbeddedMajor | 15;
@@ -35,19 +34,6 @@ it.each(PAIRS)(
   async (from, to) => {
     await using source = await cluster(from);
     await using target = await cluster(to);
-    for (const each of [source, target]) await each.run(await trapsRoles());
-    await source.createDatabase('traps');
-    await source.run(await trapsSchema({ serverVersion: from * 10_000 }), 'traps');
-    const migration = testMigration({
-      stack,
-      source,
-      target,
-      databases: ['traps'],
-      properties: { migrationOption: 'ValidateAndMigrate', verify: 'hash' },
-    });
-    await migration.put();
-    const { currentStatus } = (await migration.ended(300_000)).properties;
-    expect(currentStatus, JSON.stringify(currentStatus)).toMatchObject({ state: 'Succeeded' });
-    expect(await differences(source, target, 'traps')).toEqual([]);
+    await expectTrapsToArrive({ stack, source, target }, from * 10_000);
   },
 );
