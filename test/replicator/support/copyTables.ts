@@ -68,7 +68,11 @@ export async function copyAllOnline(
   for (;;) {
     await Promise.all([lane(), lane(), lane()]);
     const oids = batches.flatMap(({ items }) => items.map(({ oid }) => oid));
-    if ((await indexFilled(pair, oids)) || options.isGivenUp?.()) return;
+    const isDone = await indexFilled(pair, oids).catch((error: unknown) => {
+      if (!concernsWholeCall(error)) throw error;
+      return false;
+    });
+    if (isDone || options.isGivenUp?.()) return;
     // A table whose parts' snapshot was lost started again.
     open.push(...batches);
   }

@@ -235,8 +235,8 @@ async function writeMaybeInSavepoint(
   await client.query('savepoint a');
   try {
     await write();
-    if (chance.is(0.5)) await client.query('rollback to a');
-    else if (chance.is(0.5)) await client.query('release a');
+    const end = chance.pick(['rollback to a', 'rollback to a', 'release a', '']);
+    if (end !== '') await client.query(end);
   } catch {
     await client.query('rollback to a');
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { CopyBatch } from '../../../shared/pg/copy/batch.ts';
 import { kindOf } from '../../../shared/errors/classify.ts';
+import { messageOf } from '../../../shared/errors/migrationError.ts';
 import { parseLsn } from '../../../shared/wal/lsn.ts';
 import { copyAllOnline, copyBatchOnline } from './copyTables.ts';
 import {
@@ -110,7 +111,7 @@ export async function runRandomRound(options: RoundOptions): Promise<RoundResult
       round.isChaotic = false;
       await Promise.all(watchers);
       await stream.stop();
-      if (stream.failure !== undefined) failures.push(`stream: ${String(stream.failure)}`);
+      if (stream.failure !== undefined) failures.push(`stream: ${messageOf(stream.failure)}`);
       chance.count(`sessions ${stream.sessionCount}`);
       for (const error of stream.errors) {
         const { kind } = error as { kind?: string };
