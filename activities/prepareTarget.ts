@@ -3,6 +3,7 @@ import type { DatabaseRecord } from '../shared/contracts/records.ts';
 import { transitionDatabase } from '../shared/contracts/transitions.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { createControlSchema, isStepDone } from '../shared/pg/copy/control.ts';
+import { dropForeignKeys } from '../shared/pg/schema/foreignKeys.ts';
 import type { TargetDatabaseState } from '../shared/pg/schema/database.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -29,7 +30,9 @@ defineActivity('prepareTarget', async ({ ref, database }, env) => {
   const { state, isOurs } = await lookAtTarget(env, database);
   if (isOurs) {
     if (env.record.spec.mode === 'Online') {
-      return { resumeAt: 'copy', generation: await streamGeneration(env, row) };
+      const generation = await streamGeneration(env, row);
+      if (row.generation > 0 && generation > row.generation) await emptyTarget(env, row);
+      return { resumeAt: 'copy', generation };
     }
     if (await isCopyComplete(env, row)) return done('afterCopy', row);
     return { resumeAt: 'copy', generation: await nextGeneration(env, row) };
@@ -63,6 +66,19 @@ async function streamGeneration(env: ActivityEnvironment, row: DatabaseRecord): 
   const { observed } = replication;
   const isLost = observed.phase === 'streamFailed' && observed.isSlotLost;
   return isLost && observed.generation === row.generation ? row.generation + 1 : row.generation;
+}
+
+/** Everything is copied again, and what was made after the copy (foreign keys) would be in its way. */
+async function emptyTarget(env: ActivityEnvironment, row: DatabaseRecord): Promise<void> {
+  const { database } = row;
+  if (row.targetCreated === true) {
+    await recreateDatabase(env, database, true);
+    await using target = await env.open('target', database);
+    await createControlSchema(target, { migrationId: env.record.ref.id, database });
+    return;
+  }
+  await using target = await env.open('target', database);
+  await dropForeignKeys(target);
 }
 
 async function isCopyComplete(env: ActivityEnvironment, row: DatabaseRecord): Promise<boolean> {

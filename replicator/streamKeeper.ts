@@ -47,7 +47,7 @@ interface Running {
 }
 
 /** Pauses before a session is begun again after something that time may cure. */
-const RETRY_MS = [200, 500, 1_000, 2_000, 5_000, 10_000, 20_000];
+const RETRY_MS = [200, 500, 1_000, 2_000, 3_000, 5_000];
 
 /** A session that ran for this long had a good start: the pauses begin anew. */
 const GOOD_RUN_MS = 60_000;

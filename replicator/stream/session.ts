@@ -312,24 +312,28 @@ class StreamSession {
     const { stream } = this.#parts;
     const { signal, failPoint } = this.#options;
     await failPoint?.('received');
-    let messages = first;
-    for (;;) {
-      const isDrained = await this.#take(group, messages);
-      if (isDrained) return;
+    for (let messages = first; messages.length > 0;) {
+      const isEnded = await this.#take(group, messages);
       if (signal.aborted) return;
-      if (!group.isInTransaction) {
-        const { ms, changes, bytes } = group.size;
-        const isFull = ms >= MOST_MS || changes >= MOST_CHANGES || bytes >= MOST_BYTES;
-        messages = isFull ? [] : stream.tryNext();
-        if (messages.length === 0) break;
-      } else {
-        messages = await stream.next();
-      }
+      if (isEnded) break;
+      messages = group.isInTransaction ? await this.#rest(signal) : stream.tryNext();
     }
     await this.#commit(group);
   }
 
-  /** @returns whether the position of the cutover was reached; the rest is kept for later. */
+  /** The next messages of a transaction that has begun. */
+  async #rest(signal: AbortSignal): Promise<WalMessage[]> {
+    for (;;) {
+      const messages = await this.#parts.stream.next();
+      // A wake-up is not for whoever is in the middle of a transaction.
+      if (messages.length > 0 || signal.aborted) return messages;
+    }
+  }
+
+  /**
+   * @returns whether the group is to end here: it is large enough, or the position of the cutover is
+   *   reached. What is behind is kept for later.
+   */
   async #take(group: Group, messages: WalMessage[]): Promise<boolean> {
     const drainTo = this.#options.drainTo();
     for (const [index, message] of messages.entries()) {
@@ -343,9 +347,12 @@ class StreamSession {
           }
           group.beginTransaction(message.xid, message.endLsn, this.#appliedLsn);
           break;
-        case 'C':
+        case 'C': {
           await group.endTransaction();
-          break;
+          if (!isFull(group)) break;
+          if (index + 1 < messages.length) this.#backlog = messages.slice(index + 1);
+          return true;
+        }
         case 'T': {
           const waits = group.truncate(message.schema, message.table);
           if (waits) await waits;
@@ -376,6 +383,11 @@ class StreamSession {
     await failPoint?.('committed');
     stream.confirm(this.#appliedLsn);
   }
+}
+
+function isFull(group: Group): boolean {
+  const { ms, changes, bytes } = group.size;
+  return ms >= MOST_MS || changes >= MOST_CHANGES || bytes >= MOST_BYTES;
 }
 
 /** What a session ends with when it must not be begun again by itself. */

@@ -49,6 +49,23 @@ export async function createForeignKeys(
   }
 }
 
+/** Drops every foreign key of the database that is not an extension's. */
+export async function dropForeignKeys(session: PgSession): Promise<void> {
+  const { rows } = await session.query<{ table: string; name: string }>(
+    `select pg_catalog.format('%I.%I', n.nspname, t.relname) as table,
+       pg_catalog.quote_ident(k.conname) as name
+     from pg_catalog.pg_constraint k
+       join pg_catalog.pg_class t on t.oid = k.conrelid
+       join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+     where k.contype = 'f' and k.conparentid = 0 and not exists (
+       select from pg_catalog.pg_depend d
+       where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = t.oid and d.deptype = 'e')`,
+  );
+  for (const { table, name } of rows) {
+    await session.query(`alter table ${table} drop constraint if exists ${name}`);
+  }
+}
+
 function keyOf(entry: ArchiveEntry): string {
   return `${entry.schema}\n${entry.name}`;
 }
