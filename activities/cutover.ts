@@ -12,6 +12,7 @@ import {
 } from '../shared/pg/source/schemaFingerprint.ts';
 import { changeOrTime } from '../shared/state/changeNotice.ts';
 import { readPlannedSchema } from '../shared/wal/plannedSchema.ts';
+import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { foldGate } from './steps/foldGate.ts';
@@ -41,6 +42,7 @@ defineActivity(
       if (record === undefined || row === undefined || replication === undefined) {
         throw new MigrationError('internal', `${database}: its rows are missing.`);
       }
+      refuseCanceled(record, database);
       const consistent = judge(replication, generation, 'consistent');
       if (consistent.next === 'failed') return consistent;
       if (consistent.next === 'reached') {
@@ -56,6 +58,12 @@ defineActivity(
     }
   },
 );
+
+/** The database says Canceling already, which leads nowhere but to its end. */
+function refuseCanceled(record: MigrationRecord, database: string): void {
+  if (!isCancelWanted(record, database)) return;
+  throw new MigrationError('canceled', `The migration ${record.ref.name} is being canceled.`);
+}
 
 /** Asked for after the last attempt that failed. */
 function isCutoverWanted(
@@ -73,9 +81,11 @@ async function waitAtGate(env: ActivityEnvironment, row: DatabaseRecord): Promis
   if (row.state === 'WaitingForCutoverTrigger') return;
   const now = new Date().toISOString();
   await env.stores.databases.update(ref.id, row.database, (current) =>
-    transitionDatabase(ref, current, 'WaitingForCutoverTrigger', now, {
-      operation: 'Replicating changes',
-    }),
+    current.state === 'InProgress'
+      ? transitionDatabase(ref, current, 'WaitingForCutoverTrigger', now, {
+          operation: 'Replicating changes',
+        })
+      : undefined,
   );
   await foldGate(env);
 }
@@ -87,13 +97,16 @@ async function waitAtGate(env: ActivityEnvironment, row: DatabaseRecord): Promis
 defineActivity('beginCutover', async ({ ref, database }, env) => {
   const now = new Date().toISOString();
   const fenced = env.record.spec.fenceSource;
-  await env.stores.databases.update(ref.id, database, (row) =>
-    transitionDatabase(ref, row, 'InProgress', now, {
+  await env.stores.databases.update(ref.id, database, (row) => {
+    if (row.state === 'Canceling') {
+      throw new MigrationError('canceled', `${database} is being canceled.`);
+    }
+    return transitionDatabase(ref, row, 'InProgress', now, {
       operation: 'Cutting over',
       message: '',
       cutover: { requestedOn: requestOf(env.record, row, now), fenced },
-    }),
-  );
+    });
+  });
   await foldGate(env);
   await refuseChangedSchema(env, database);
   if (fenced) await fenceSource(env, database);
@@ -152,6 +165,7 @@ defineActivity('abandonCutover', async ({ ref, database, reason }, env) => {
   const now = new Date().toISOString();
   const message = [`The cutover failed: ${reason}`, ...unrestored].join(' ');
   await env.stores.databases.update(ref.id, database, (row) => {
+    if (row.state === 'Canceling') return undefined;
     const begun: CutoverRecord = row.cutover ?? { requestedOn: now, fenced: false };
     return transitionDatabase(ref, row, 'WaitingForCutoverTrigger', now, {
       operation: 'Replicating changes',
