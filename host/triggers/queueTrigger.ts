@@ -19,12 +19,17 @@ export interface QueueOptions {
   settings: HostSettings;
   invoker: Invoker;
   logger: Logger;
+  /**
+   * A message is hidden this long and renewed while it runs: a dead host's comes back soon. Default
+   * 30 seconds.
+   */
+  hiddenSeconds?: number;
 }
 
 const SHORTEST_POLL_MS = 100;
-/** A message is hidden this long and renewed while it runs: a dead host's comes back soon. */
 const HIDDEN_SECONDS = 30;
-const RENEWAL_MS = 10_000;
+/** Two renewals may fail before a message comes back. */
+const RENEWALS_PER_HIDING = 3;
 const LARGEST_BATCH = 32;
 
 export async function listenToQueue(
@@ -82,7 +87,7 @@ async function receive(
   try {
     const response = await queue.receiveMessages({
       numberOfMessages: Math.min(Math.max(batchSize, 1), LARGEST_BATCH),
-      visibilityTimeout: HIDDEN_SECONDS,
+      visibilityTimeout: options.hiddenSeconds ?? HIDDEN_SECONDS,
       abortSignal: signal,
     });
     return response.receivedMessageItems;
@@ -155,21 +160,25 @@ function renewWhileRunning(
 ): { end(): Promise<string> } {
   let receipt = message.popReceipt;
   let renewal: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => {
-    renewal = renewal.then(async () => {
-      try {
-        const renewed = await queue.updateMessage(
-          message.messageId,
-          receipt,
-          message.messageText,
-          HIDDEN_SECONDS,
-        );
-        receipt = renewed.popReceipt ?? receipt;
-      } catch (error) {
-        options.logger.write('warning', queue.name, `renewal failed: ${errorText(error)}`);
-      }
-    });
-  }, RENEWAL_MS);
+  const hiddenSeconds = options.hiddenSeconds ?? HIDDEN_SECONDS;
+  const timer = setInterval(
+    () => {
+      renewal = renewal.then(async () => {
+        try {
+          const renewed = await queue.updateMessage(
+            message.messageId,
+            receipt,
+            message.messageText,
+            hiddenSeconds,
+          );
+          receipt = renewed.popReceipt ?? receipt;
+        } catch (error) {
+          options.logger.write('warning', queue.name, `renewal failed: ${errorText(error)}`);
+        }
+      });
+    },
+    (hiddenSeconds * 1000) / RENEWALS_PER_HIDING,
+  );
   return {
     async end() {
       clearInterval(timer);

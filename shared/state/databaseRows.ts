@@ -7,7 +7,7 @@ import type { BlobStore, DatabaseRows } from './storeInterfaces.ts';
 export interface DatabaseRowsOptions<T> extends Pick<RecordTableOptions<T>, 'columnsOf'> {
   kind: TableKind;
   /** The migration and the database that the record belongs to. */
-  ownerOf(record: T): { migrationId: string; database: string };
+  ownerOf: (record: T) => { migrationId: string; database: string };
 }
 
 function keyOf(migrationId: string, database: string): RowKey {

@@ -1,3 +1,4 @@
+import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAzurite } from '../../scripts/azurite.ts';
@@ -65,6 +66,35 @@ test('a message that keeps failing goes to the poison queue', async () => {
 
 test('a timer runs at start and on its schedule', async () => {
   await until(async () => ((await ledger.count('timer false')) >= 3 ? true : undefined));
+});
+
+test('a time that no host was there for is made up for once', async () => {
+  const own = await createLedger();
+  const record = BlobServiceClient.fromConnectionString(azurite.connectionString)
+    .getContainerClient('azure-webjobs-hosts')
+    .getBlockBlobClient('timers/yearly/status');
+  const kept = async () =>
+    JSON.parse((await record.downloadToBuffer()).toString()) as Record<string, string>;
+  const keep = (value: object) => record.uploadData(Buffer.from(JSON.stringify(value)));
+  const start = () => startHostProcess(azurite.connectionString, { FIXTURE_LEDGER: own.file });
+  // The host of the other tests has written it.
+  const written = await until(async () => ((await record.exists()) ? kept() : undefined));
+  expect(written['Next']).toMatch(/^\d{4}-01-01T00:00:00\.000Z$/);
+  const missed = { ...written, Next: '2020-01-01T00:00:00.000Z' };
+
+  await keep({ ...missed, Schedule: '0 0 0 2 1 *' });
+  const first = await start();
+  await until(async () => ((await kept())['Next'] === written['Next'] ? true : undefined));
+  await first.stop();
+  expect(await own.count('yearly true')).toBe(0);
+
+  await keep(missed);
+  const second = await start();
+  await until(async () => ((await kept())['Next'] === written['Next'] ? true : undefined));
+  await second.stop();
+  expect(await own.count('yearly true')).toBe(1);
+  expect(await own.count('yearly false')).toBe(0);
+  await own.remove();
 });
 
 test.each([

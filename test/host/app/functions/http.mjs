@@ -147,4 +147,10 @@ app.timer('ticks', {
     await record(`timer ${timer.isPastDue}`);
   },
 });
+app.timer('yearly', {
+  schedule: '0 0 0 1 1 *',
+  handler: async (timer) => {
+    await record(`yearly ${timer.isPastDue}`);
+  },
+});
 app.hook.appTerminate(() => record('terminate'));
