@@ -45,6 +45,8 @@ defineActivity(
       refuseCanceled(record, database);
       const consistent = judge(replication, generation, 'consistent');
       if (consistent.next === 'failed') return consistent;
+      const overdue = overdueMessage(env, record, row, Date.now());
+      if (overdue !== undefined) return { next: 'failed', message: overdue };
       if (consistent.next === 'reached') {
         if (isCutoverWanted(record, row)) return { next: 'cutover' };
         if (judge(replication, generation, 'caughtUp').next === 'reached')
@@ -63,6 +65,32 @@ defineActivity(
 function refuseCanceled(record: MigrationRecord, database: string): void {
   if (!isCancelWanted(record, database)) return;
   throw new MigrationError('canceled', `The migration ${record.ref.name} is being canceled.`);
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** A stream that nobody ends would keep the source's WAL for ever. */
+function overdueMessage(
+  { settings }: ActivityEnvironment,
+  { startedOn }: MigrationRecord,
+  { database, state, atGateSince }: DatabaseRecord,
+  now: number,
+): string | undefined {
+  const { cutoverTimeoutHours, onlineTimeoutDays } = settings;
+  const isWaiting = state === 'WaitingForCutoverTrigger' && atGateSince !== undefined;
+  if (isWaiting && now - Date.parse(atGateSince) > cutoverTimeoutHours * HOUR_MS) {
+    return (
+      `${database}: the cutover was not triggered within ${cutoverTimeoutHours} hours. Resume the ` +
+      'migration and trigger it, or raise PGMOVE_CUTOVER_TIMEOUT_HOURS.'
+    );
+  }
+  if (now - Date.parse(startedOn) > onlineTimeoutDays * 24 * HOUR_MS) {
+    return (
+      `${database}: the migration was not cut over within ${onlineTimeoutDays} days. Resume it, or ` +
+      'raise PGMOVE_ONLINE_TIMEOUT_DAYS.'
+    );
+  }
+  return undefined;
 }
 
 /** Asked for after the last attempt that failed. */
@@ -84,6 +112,7 @@ async function waitAtGate(env: ActivityEnvironment, row: DatabaseRecord): Promis
     current.state === 'InProgress'
       ? transitionDatabase(ref, current, 'WaitingForCutoverTrigger', now, {
           operation: 'Replicating changes',
+          atGateSince: now,
         })
       : undefined,
   );

@@ -3,7 +3,7 @@ import { messageOf } from '../shared/errors/migrationError.ts';
 import { dropControlSchema } from '../shared/pg/copy/control.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
-import { releaseReplication } from './steps/releaseReplication.ts';
+import { endStream } from './steps/endStream.ts';
 import { lookAtTarget } from './steps/targetDatabase.ts';
 
 /** Removes everything that an ended migration left, its row last. Idempotent. */
@@ -11,7 +11,7 @@ defineActivity(
   'removeMigration',
   async ({ ref }, env) => {
     for (const { database } of await env.stores.databases.list(ref.id)) {
-      await releaseReplication(env.stores, ref, database);
+      await endStream(env, database);
       await dropTraces(env, database);
       await env.stores.tables.deleteAll(ref.id, database);
       await env.stores.replications.delete(ref.id, database);

@@ -5,6 +5,7 @@ import { sweepOutboxes } from '../shared/notifications/publisher.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
 import { eventSink } from './durable/sink.ts';
+import { watchStreams } from './durable/streamWatch.ts';
 import { purgeExpired, sweepSecrets, watchMigrations } from './durable/watchdog.ts';
 
 function warnOf(context: InvocationContext, failures: readonly unknown[]): void {
@@ -17,8 +18,9 @@ app.timer('watchdog', {
   schedule: '15 * * * * *',
   extraInputs: [df.input.durableClient()],
   handler: async (_timer, context) => {
-    const { stores } = await runtime();
+    const { stores, settings } = await runtime();
     warnOf(context, await watchMigrations(stores, df.getClient(context), new Date()));
+    warnOf(context, await watchStreams(stores, new Date(), settings.failedRetentionHours));
   },
 });
 

@@ -114,6 +114,15 @@ function cutoverOf({ cutover, sourceChanges }: DatabaseRecord): DatabaseStatus['
   });
 }
 
+/** The replicator writes once a second as long as it is there. */
+const SILENT_MS = 30_000;
+
+function silence({ stream, observed }: ReplicationRecord, now: number): string[] {
+  if (stream === undefined || observed.phase !== 'streaming') return [];
+  if (now - Date.parse(stream.updatedOn) < SILENT_MS) return [];
+  return [`The replicator has been silent since ${stream.updatedOn}: is it running?`];
+}
+
 function streamOf(replication: ReplicationRecord | undefined): DatabaseStatus['stream'] {
   if (replication?.stream === undefined) return undefined;
   const { stream, observed } = replication;
@@ -131,7 +140,7 @@ function streamOf(replication: ReplicationRecord | undefined): DatabaseStatus['s
     tablesCopying: stream.tablesCopying,
     tablesReady: stream.tablesReady,
     unplannedTables: stream.unplannedTables,
-    warnings: stream.warnings,
+    warnings: [...stream.warnings, ...silence(replication, Date.now())],
     updatedOn: stream.updatedOn,
   });
 }

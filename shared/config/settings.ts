@@ -24,6 +24,10 @@ export interface Settings {
   failedRetentionHours: number;
   /** How much WAL it may keep at most, in bytes. */
   failedSlotMaxBytes: number;
+  /** How long a database may wait for its cutover. */
+  cutoverTimeoutHours: number;
+  /** How long an online migration may take in all. */
+  onlineTimeoutDays: number;
   /** How long a new slot may wait for transactions that are open. */
   slotWaitMinutes: number;
   pgBinDir?: string;
@@ -110,6 +114,14 @@ export const ENVIRONMENT = {
     .describe(
       'Gigabytes of WAL that the slot of a failed online database may keep on the source; then it is dropped. Default 10.',
     ),
+  PGMOVE_CUTOVER_TIMEOUT_HOURS: count(1, 24 * 365)
+    .optional()
+    .describe('Hours that an online database may wait for its cutover; then it fails. Default 72.'),
+  PGMOVE_ONLINE_TIMEOUT_DAYS: count(1, 365)
+    .optional()
+    .describe(
+      'Days that an online migration may take up to its cutover; then it fails. Default 7.',
+    ),
   PGMOVE_SLOT_WAIT_MINUTES: count(1, 24 * 60)
     .optional()
     .describe(
@@ -162,6 +174,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     retentionDays: values.PGMOVE_RETENTION_DAYS ?? 30,
     failedRetentionHours: values.PGMOVE_FAILED_RETENTION_HOURS ?? 24,
     failedSlotMaxBytes: (values.PGMOVE_FAILED_SLOT_MAX_GB ?? 10) * 1024 ** 3,
+    cutoverTimeoutHours: values.PGMOVE_CUTOVER_TIMEOUT_HOURS ?? 72,
+    onlineTimeoutDays: values.PGMOVE_ONLINE_TIMEOUT_DAYS ?? 7,
     slotWaitMinutes: values.PGMOVE_SLOT_WAIT_MINUTES ?? 10,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',

@@ -210,6 +210,8 @@ export interface DatabaseRecord {
   verification?: VerificationResult;
   /** Written before the source is changed; emptied when it is as it was. */
   sourceChanges?: SourceChange[];
+  /** Since when it waits for its cutover; ISO 8601. */
+  atGateSince?: string;
   cutover?: CutoverRecord;
   startedOn?: string;
   endedOn?: string;

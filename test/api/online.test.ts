@@ -1,5 +1,6 @@
 import type { DatabaseRecord, ReplicationRecord } from '../../shared/contracts/records.ts';
 import { sampleDatabase } from '../state/fixtures.ts';
+import { watchStreams } from '../../functions/durable/streamWatch.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call, putBody, SERVER_PATH, startApi } from './fixtures.ts';
 import type { ApiFixture } from './fixtures.ts';
@@ -85,7 +86,8 @@ test('GET shows the stream of each database, its counters in the published ones,
       walStatus: 'reserved',
       tablesReady: 2,
       unplannedTables: ['public.late'],
-      warnings: ['The lag grows.'],
+      // What was written last is months old.
+      warnings: ['The lag grows.', expect.stringMatching(/replicator has been silent/)],
     },
     cutover,
   });
@@ -215,4 +217,27 @@ test('a PATCH wakes the orchestrations of the databases too, and minds none that
   ]);
   expect((await call(url, 'DELETE')).status).toBe(200);
   expect(api.durable.events.at(-1)).toMatchObject({ id: running, event: 'replication' });
+});
+
+test('no stream outlives its migration: a failed database keeps it for a time, any other gives it up', async () => {
+  const { record } = await create({ dbsToMigrate: ['shop', 'other', 'open'] });
+  const { id } = record.ref;
+  await put(id, { state: 'Failed' });
+  await put(id, { database: 'other', state: 'Canceled' });
+  await put(id, { database: 'open', state: 'InProgress' });
+  for (const database of ['shop', 'other', 'open']) {
+    await api.stores.replications.put(replication(record.ref, { database }));
+  }
+  const gone = { ...record.ref, id: 'no-such-migration' };
+  await api.stores.replications.put(replication(gone));
+  const now = new Date('2026-03-01T00:00:00.000Z');
+  expect(await watchStreams(api.stores, now, 24)).toEqual([]);
+  const desiredOf = async (migrationId: string, database: string) =>
+    (await api.stores.replications.get(migrationId, database))?.desired;
+  expect(await desiredOf(id, 'shop')).toMatchObject({ until: '2026-03-02T00:00:00.000Z' });
+  expect(await desiredOf(id, 'other')).toMatchObject({ phase: 'released', slot: 'pgmove_1' });
+  expect(await desiredOf(gone.id, 'shop')).toMatchObject({ phase: 'released' });
+  const open = await desiredOf(id, 'open');
+  expect(open).toMatchObject({ phase: 'stream' });
+  expect(open).not.toHaveProperty('until');
 });

@@ -11,6 +11,11 @@ test('one variable is enough on one machine', () => {
     allowedHosts: [],
     jobs: 4,
     retentionDays: 30,
+    failedRetentionHours: 24,
+    failedSlotMaxBytes: 10 * 1024 ** 3,
+    cutoverTimeoutHours: 72,
+    onlineTimeoutDays: 7,
+    slotWaitMinutes: 10,
     tablePrefix: '',
   });
 });
