@@ -1,6 +1,9 @@
 import { afterAll, beforeAll } from 'vitest';
 import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
-import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
+import type {
+  ClusterOptions,
+  ThrowawayCluster,
+} from '../../../scripts/postgres/throwawayCluster.ts';
 import { startTestStack } from './testStack.ts';
 import type { TestStack } from './testStack.ts';
 
@@ -15,11 +18,14 @@ export interface TestSite {
  * Starts a site before the tests of the file and stops it after them, also when only a part of it
  * came up. `begin` gets it, and may fill it.
  */
-export function useTestSite(begin: (site: TestSite) => void | Promise<void>): void {
+export function useTestSite(
+  begin: (site: TestSite) => void | Promise<void>,
+  servers: { source?: ClusterOptions; target?: ClusterOptions } = {},
+): void {
   const stops: (() => PromiseLike<void>)[] = [];
   beforeAll(async () => {
-    const cluster = async () => {
-      const started = await startThrowawayCluster();
+    const cluster = async (options?: ClusterOptions) => {
+      const started = await startThrowawayCluster(options);
       stops.push(() => started.stop());
       return started;
     };
@@ -28,7 +34,11 @@ export function useTestSite(begin: (site: TestSite) => void | Promise<void>): vo
       stops.push(() => started[Symbol.asyncDispose]());
       return started;
     };
-    const [source, target, stack] = await Promise.allSettled([cluster(), cluster(), stackOf()]);
+    const [source, target, stack] = await Promise.allSettled([
+      cluster(servers.source),
+      cluster(servers.target),
+      stackOf(),
+    ]);
     if (source.status === 'rejected') throw source.reason;
     if (target.status === 'rejected') throw target.reason;
     if (stack.status === 'rejected') throw stack.reason;
