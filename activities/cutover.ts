@@ -6,12 +6,14 @@ import type {
 } from '../shared/contracts/records.ts';
 import { transitionDatabase } from '../shared/contracts/transitions.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
+import { switchOff } from '../shared/pg/schema/firingObjects.ts';
 import {
   compareFingerprints,
   readSchemaFingerprint,
 } from '../shared/pg/source/schemaFingerprint.ts';
 import { changeOrTime } from '../shared/state/changeNotice.ts';
 import { readPlannedSchema } from '../shared/wal/plannedSchema.ts';
+import { canBeReplica } from '../shared/wal/replicaRole.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -185,6 +187,7 @@ async function refuseChangedSchema(env: ActivityEnvironment, database: string): 
 /** A failed cutover goes back to replicating: the source is opened, the stream goes on. Idempotent. */
 defineActivity('abandonCutover', async ({ ref, database, reason }, env) => {
   const unrestored = await unfenceSource(env, database);
+  await switchOffTarget(env, database);
   await env.stores.replications.update(ref.id, database, (row) => {
     if (row.desired.phase !== 'stream') return undefined;
     const { drainTo: _drained, ...desired } = row.desired;
@@ -205,3 +208,9 @@ defineActivity('abandonCutover', async ({ ref, database, reason }, env) => {
   await foldGate(env);
   return null;
 });
+
+/** What the cutover created already must not act on the rows that the stream goes on to apply. */
+async function switchOffTarget(env: ActivityEnvironment, database: string): Promise<void> {
+  await using target = await env.open('target', database);
+  await switchOff(target, await canBeReplica(target));
+}

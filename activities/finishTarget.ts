@@ -1,6 +1,7 @@
 import { analyze } from '../shared/pg/schema/analyze.ts';
 import { copyDatabaseProperties } from '../shared/pg/schema/databaseProperties.ts';
 import { copyLargeObjectMetadata } from '../shared/pg/schema/largeObjectMetadata.ts';
+import { switchOn } from '../shared/pg/schema/firingObjects.ts';
 import { refreshMaterializedViews } from '../shared/pg/schema/materializedViews.ts';
 import { applyOwnership } from '../shared/pg/schema/ownership.ts';
 import { restorePostData } from '../shared/pg/schema/postData.ts';
@@ -21,6 +22,9 @@ defineActivity('restorePostData', async ({ ref, database, jobs }, env) => {
   const open = () => env.open('target', database);
   const notCarried = await restorePostData(open, plan, { generation, jobs, signal: env.signal });
   await noteNotCarried(env.stores, ref, database, notCarried);
+  // Online, a cutover that failed behind this step has switched them off.
+  await using target = await open();
+  await switchOn(target);
   return null;
 });
 

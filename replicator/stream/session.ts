@@ -1,22 +1,21 @@
 import { MigrationError } from '../../shared/errors/migrationError.ts';
+import type { MigrationErrorKind } from '../../shared/errors/migrationError.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { PgEndpoint } from '../../shared/pg/endpoint.ts';
 import type { TableFilter } from '../../shared/pg/tablePattern.ts';
-import { requireMarker } from '../../shared/pg/copy/fence.ts';
 import { openReadBack } from '../../shared/wal/apply/readBack.ts';
 import { requireSameServer } from '../../shared/wal/copy/tableSnapshot.ts';
-import { listenForStates } from '../../shared/wal/copy/waitForHold.ts';
 import type { Lsn } from '../../shared/wal/lsn.ts';
 import type { WalMessage } from '../../shared/wal/messages.ts';
 import { readPlannedSchema } from '../../shared/wal/plannedSchema.ts';
 import { probePlugin } from '../../shared/wal/plugin.ts';
 import { readProgress, takeOver } from '../../shared/wal/progress.ts';
 import type { StreamProgress } from '../../shared/wal/progress.ts';
-import { becomeReplica } from '../../shared/wal/replicaRole.ts';
 import { checkSlot } from '../../shared/wal/slot.ts';
 import { openWalStream } from '../../shared/wal/stream.ts';
 import type { WalStream } from '../../shared/wal/stream.ts';
+import { openApplySession, standAside } from './applySession.ts';
 import { Group, writeProgress } from './group.ts';
 import type { GroupCounters } from './group.ts';
 import { Handshakes } from './handshakes.ts';
@@ -71,7 +70,7 @@ const IDLE_PROGRESS_MS = 5_000;
 export async function runStream(options: StreamOptions): Promise<void> {
   const { signal, applicationName } = options;
   try {
-    await using target = await openTarget(options);
+    await using target = await openApplySession(options);
     await using source = await connect(options.source, {
       applicationName,
       signal,
@@ -109,24 +108,6 @@ export async function runStream(options: StreamOptions): Promise<void> {
     await session.run();
   } catch (error) {
     if (!signal.aborted) throw error;
-  }
-}
-
-/** Where `session_replication_role` may not be set, no trigger or rule exists before the cutover. */
-async function openTarget(options: StreamOptions): Promise<PgSession> {
-  const { applicationName, signal } = options;
-  const target = await connect(options.target, {
-    applicationName,
-    signal,
-    settings: { synchronous_commit: 'on', lc_monetary: 'C' },
-  });
-  try {
-    await requireMarker(target, options.target.database, options.migrationId);
-    await listenForStates(target);
-    return target;
-  } catch (error) {
-    await target.close();
-    throw error;
   }
 }
 
@@ -196,7 +177,7 @@ class StreamSession {
       epoch,
       ...(failPoint === undefined ? {} : { failPoint }),
     });
-    const isReplicaRole = await becomeReplica(target);
+    const isReplicaRole = await standAside(target);
     const group = new Group(target, this.#book, this.#options.counters, {
       epoch,
       applier: {
@@ -390,10 +371,17 @@ function isFull(group: Group): boolean {
   return ms >= MOST_MS || changes >= MOST_CHANGES || bytes >= MOST_BYTES;
 }
 
+const OPERATOR_KINDS: ReadonlySet<MigrationErrorKind> = new Set([
+  'diverged',
+  'schemaChanged',
+  'slotLost',
+  'dataFailed',
+  'permissionDenied',
+  'targetOccupied',
+]);
+
 /** What a session ends with when it must not be begun again by itself. */
 export function needsOperator(error: unknown): boolean {
   if (!(error instanceof MigrationError)) return false;
-  return ['diverged', 'schemaChanged', 'slotLost', 'dataFailed', 'permissionDenied'].includes(
-    error.kind,
-  );
+  return OPERATOR_KINDS.has(error.kind);
 }
