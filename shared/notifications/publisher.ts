@@ -8,7 +8,33 @@ import type { EventSink } from './eventSink.ts';
  *
  * @returns How many there were.
  */
-export async function publishOutbox(
+export function publishOutbox(
+  stores: Stores,
+  sink: EventSink | undefined,
+  message: OutboxMessage,
+): Promise<number> {
+  const migrationId = 'ref' in message ? message.ref.id : message.migrationId;
+  return oneByOne(migrationId, () => publishRow(stores, sink, message));
+}
+
+const publishing = new Map<string, Promise<unknown>>();
+
+/**
+ * Messages come in batches, and those of one migration would get in each other's way: all count its
+ * events. Only a matter of speed; other processes are kept apart by the ETags.
+ */
+async function oneByOne<R>(migrationId: string, work: () => Promise<R>): Promise<R> {
+  const before = publishing.get(migrationId) ?? Promise.resolve();
+  const result = before.then(work, work);
+  publishing.set(migrationId, result);
+  try {
+    return await result;
+  } finally {
+    if (publishing.get(migrationId) === result) publishing.delete(migrationId);
+  }
+}
+
+async function publishRow(
   stores: Stores,
   sink: EventSink | undefined,
   message: OutboxMessage,
