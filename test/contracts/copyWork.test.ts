@@ -63,6 +63,37 @@ describe('the work of a copy', () => {
     expect(copyEnd(work)).toEqual({ end: 'copied' });
   });
 
+  it('copies the parts again that were in when the table began again under another snapshot', () => {
+    const work = newWork({ batchCount: 2 });
+    const partOf = (generation: number): UnitResult => ({
+      ok: true,
+      batch: { ...batch, part: { tableId: '7', partCount: 2, generation }, indexCount: 1 },
+    });
+    claimNext(work, { lane: 'a', sequence: 1 });
+    const second = claimNext(work, { lane: 'a', sequence: 2, result: partOf(1) });
+    expect(unitOf(second)).toMatchObject({ kind: 'batch', batch: 1 });
+    // The second part is of the next generation: the first one is void, and goes again.
+    const again = claimNext(work, { lane: 'a', sequence: 3, result: partOf(2) });
+    expect(unitOf(again)).toMatchObject({ kind: 'batch', batch: 0 });
+    const index = claimNext(work, { lane: 'a', sequence: 4, result: partOf(2) });
+    expect(unitOf(index)).toMatchObject({ kind: 'index' });
+  });
+
+  it('copies a part again whose result is older than what is known of its table', () => {
+    const work = newWork({ batchCount: 2 });
+    const partOf = (generation: number): UnitResult => ({
+      ok: true,
+      batch: { ...batch, part: { tableId: '7', partCount: 2, generation }, indexCount: 1 },
+    });
+    claimNext(work, { lane: 'a', sequence: 1 });
+    claimNext(work, { lane: 'b', sequence: 1 });
+    claimNext(work, { lane: 'b', sequence: 2, result: partOf(2) });
+    const again = claimNext(work, { lane: 'a', sequence: 2, result: partOf(1) });
+    expect(unitOf(again)).toMatchObject({ kind: 'batch', batch: 0 });
+    const index = claimNext(work, { lane: 'a', sequence: 3, result: partOf(2) });
+    expect(unitOf(index)).toMatchObject({ kind: 'index' });
+  });
+
   it('opens the indexes of a parted table when its last part is in', () => {
     const work = newWork();
     const part = { tableId: '7', partCount: 2 };
