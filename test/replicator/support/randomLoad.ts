@@ -203,7 +203,11 @@ async function runClient(n: number, options: LoadOptions): Promise<void> {
       if (chance.is(0.1)) await client.query('rollback');
       else if (chance.is(0.08)) {
         const name = `p_${process.pid}_${n}_${(preparedCount += 1)}`;
-        await client.query(`prepare transaction '${name}'`);
+        await client.query(`prepare transaction '${name}'`).catch(async (error: unknown) => {
+          // The answer may have been lost, not the transaction.
+          await endPrepared(options, name, 'rollback');
+          throw error;
+        });
         await delay(chance.between(0, 150));
         await endPrepared(options, name, chance.is(0.8) ? 'commit' : 'rollback');
         chance.count('prepared');
