@@ -411,7 +411,7 @@ const CASES: [string, string, ...string[]][] = [
   ],
 ];
 
-describe('a difference is found:', () => {
+describe('T80: a difference is found:', () => {
   test.each(CASES)('%s', async (_what, sql, ...parts) => {
     const comparison = await compareChanged(sql, { mode: 'counts' });
     expect(comparison.equal).toBe(false);
