@@ -63,7 +63,7 @@ export interface WalStream extends AsyncDisposable {
 /** Beside those of session.ts: the text of a value has to be what a COPY of it says. */
 const STREAM_SETTINGS: Readonly<Record<string, string>> = {
   lc_monetary: 'C',
-  // With wal_sender_timeout off, only these tell the server that our machine is gone.
+  // With wal_sender_timeout that long, only these tell the server that our machine is gone.
   tcp_keepalives_idle: '30',
   tcp_keepalives_interval: '10',
   tcp_keepalives_count: '3',
@@ -100,8 +100,9 @@ export async function openWalStream(options: WalStreamOptions): Promise<WalStrea
   });
   let stream: ReplicationStream | undefined;
   try {
-    // A transaction that takes long to decode, or to apply, must not end the connection.
-    if (session.serverVersion >= 120000) await session.query('set wal_sender_timeout = 0');
+    // A transaction that takes long to decode, or to apply, must not end the connection. Not 0: the
+    // walsender would then look for our answers after each row it has sent.
+    if (session.serverVersion >= 120000) await session.query("set wal_sender_timeout = '24d'");
     const { rows } = await session.query<{ server_encoding: string }>('show server_encoding');
     const parse = createParser({ encoding: rows[0]?.server_encoding ?? 'UTF8' });
     stream = new ReplicationStream(session, parse, options);
