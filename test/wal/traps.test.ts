@@ -133,6 +133,27 @@ test('T11: the walsender is not timed out, whatever the server says', async () =
   await source.client.query('select pg_reload_conf()');
 });
 
+test('T12: no table is named to the plugin, so that none is lost by its name or by a new one', async () => {
+  await using session = await connect(source.endpoint, { applicationName: 'pgmove/test' });
+  const { options } = await probePlugin(session, 's');
+  expect(Object.keys(options).filter((name) => /table/.test(name))).toEqual([]);
+  const names = ['a b', 'a,b', 'a.b', 'a*b', "a'b", 'a\\b', 'A', 'a'];
+  const sqlName = (name: string) => `"s.${name}"."${name}"`;
+  const rows = await source.rows(
+    ...names.map((name) => `create schema "s.${name}"; create table ${sqlName(name)} (id int)`),
+    ...names.map((name) => `insert into ${sqlName(name)} values (1)`),
+    `alter table ${sqlName('a')} rename to "new name"`,
+    'insert into "s.a"."new name" values (2)',
+    `alter table ${sqlName('A')} set schema public`,
+    'insert into public."A" values (3)',
+  );
+  expect(rows.map(({ schema, table }) => [schema, table])).toEqual([
+    ...names.map((name) => [`s.${name}`, name]),
+    ['s.a', 'new name'],
+    ['public', 'A'],
+  ]);
+});
+
 test('T13: a truncate of several tables is one message for each, cascaded ones too', async () => {
   const messages = await source.stream(
     'create table parent (id int primary key); create table child (p int references parent)',
@@ -281,6 +302,26 @@ test('T24: money, intervals, infinities and dates before Christ', async () => {
     f: ['timetz', "'24:00:00-12:34'"],
     g: ['date', "'5874897-12-31'"],
   });
+});
+
+test('T32: times with a zone name the same instant, by an offset and not by a rule', async () => {
+  await source.client.query("alter database app set timezone = 'Europe/Berlin'");
+  await expectSameText('zones', {
+    // Before zones had whole hours, in a gap, in both hours of an overlap, and far away.
+    a: ['timestamptz', "'1850-01-01 12:00:00 Europe/Amsterdam'"],
+    b: ['timestamptz', "'2024-03-31 02:30:00 Europe/Berlin'"],
+    c: ['timestamptz', "'2024-10-27 02:30:00 CEST'"],
+    d: ['timestamptz', "'2024-10-27 02:30:00 CET'"],
+    e: ['timestamptz', "'294276-12-31 23:59:59.999999 UTC'"],
+    f: ['timetz', "'12:00:00-15:59:59'"],
+    g: ['timetz', "'24:00:00+05:30'"],
+  });
+  const [row] = await source.rows(
+    'create table instants (a timestamptz, b timetz)',
+    "insert into instants values ('2024-07-01 12:00+02', '12:00+02')",
+  );
+  expect(valuesOf(row!)).toEqual({ a: '2024-07-01 10:00:00+00', b: '12:00:00+02' });
+  await source.client.query('alter database app reset timezone');
 });
 
 test('T26: json keeps its text, jsonb null is not SQL NULL, "char" may be a control byte', async () => {

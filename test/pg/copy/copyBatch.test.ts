@@ -157,7 +157,7 @@ describe('what a table may be', () => {
     await pair.close();
   });
 
-  test('T46: rules do not fire, and user triggers on the target are refused by name', async () => {
+  test('T46, T47: rules do not fire, and user triggers on the target are refused by name', async () => {
     const pair = await makePair(from, into, {
       sql: 'create table t (a int); create table log (a int); create table z (a int)',
       rows: 'insert into t values (1); insert into z values (1)',
@@ -190,14 +190,14 @@ describe('what a table may be', () => {
 });
 
 describe('values', () => {
-  test('T23, T24, T25: the settings of databases and roles do not change a value', async () => {
+  test('T23, T24, T25, T32: the settings of databases and roles do not change a value', async () => {
     const pair = await makePair(from, into, {
       sql: `create type e as enum ('x');
-            create table t (e e, d date, i interval, f float8, tz timestamptz, m money, b bytea);
-            create table bin (d date, i interval, f float8, tz timestamptz, m money, b bytea)`,
+            create table t (e e, d date, i interval, f float8, tz timestamptz, t timetz, m money, b bytea);
+            create table bin (d date, i interval, f float8, tz timestamptz, t timetz, m money, b bytea)`,
       rows: `insert into bin values ('2024-04-03', '1 year -2 days 03:04:05.6', 0.1::float8 + 0.2,
-               '2024-04-03 12:00+02', 12.34, '\\x00ff'),
-             ('-infinity', '-1 mon', 'NaN', '0044-03-15 12:00 BC', -1, '');
+               '2024-04-03 12:00+02', '12:00-15:59:59', 12.34, '\\x00ff'),
+             ('-infinity', '-1 mon', 'NaN', '0044-03-15 12:00 BC', '24:00+05:30', -1, '');
              insert into t select 'x', * from bin`,
     });
     const { database } = pair.source;
