@@ -1,6 +1,7 @@
 import { analyze } from '../shared/pg/schema/analyze.ts';
 import { createForeignKeys } from '../shared/pg/schema/foreignKeys.ts';
 import { notCarriedList } from '../shared/pg/schema/notCarried.ts';
+import { restoreRootIndexes } from '../shared/pg/schema/postData.ts';
 import { PARK_APPLY_SQL } from '../shared/wal/applyLock.ts';
 import { canBeReplica } from '../shared/wal/replicaRole.ts';
 import { defineActivity } from './steps/defineActivity.ts';
@@ -21,6 +22,7 @@ defineActivity('prepareCutover', async ({ ref, database, jobs }, env) => {
   if (await canBeReplica(target)) {
     await setOperation(env.stores, ref, database, 'Creating foreign keys');
     const plan = await readSchemaPart(env, 'postData', { database, generation });
+    await restoreRootIndexes(target, plan, { generation, signal: env.signal }, report);
     await createForeignKeys(open, {
       entries: plan.foreignKeys,
       jobs,

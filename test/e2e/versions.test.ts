@@ -3,10 +3,11 @@ import { embeddedBinaries } from '../../scripts/postgres/serverBinaries.ts';
 import type { EmbeddedMajor } from '../../scripts/postgres/serverBinaries.ts';
 import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { dumpText } from './support/dumpText.ts';
 import { testMigration } from './support/migrations.ts';
 import { startTestStack } from './support/testStack.ts';
 import type { TestStack } from './support/testStack.ts';
-import { expectTrapsToArrive } from './support/traps.ts';
+import { expectTrapsToArrive, expectTrapsToFollow } from './support/traps.ts';
 
 type Major = EmbeddedMajor | 'system';
 
@@ -46,6 +47,17 @@ describe('between versions', () => {
     await using target = await start(to);
     await expectTrapsToArrive({ stack, source, target }, await versionOf(source));
   });
+
+  it.each([['system'], [18]] as const)(
+    'a schema full of traps follows its changes online: system to %s',
+    async (to) => {
+      await using source = await start('system');
+      await using target = await start(to);
+      await expectTrapsToFollow({ stack, source, target }, await versionOf(source));
+      if (to !== 'system') return;
+      expect(await dumpText(target, 'traps')).toBe(await dumpText(source, 'traps'));
+    },
+  );
 
   it('a target that is older than its source is refused, with both versions named', async () => {
     const [source, target] = await Promise.all([start('system'), start(12)]);

@@ -1,7 +1,7 @@
 import type { PgSession } from '../connect.ts';
 import { createForeignKeys } from './foreignKeys.ts';
 import { notCarriedList } from './notCarried.ts';
-import type { NotCarried } from './notCarried.ts';
+import type { NotCarried, NotCarriedList } from './notCarried.ts';
 import type { SchemaPlan } from './plan.ts';
 import { tolerateEntry } from './preData.ts';
 import type { RestoreOptions } from './preData.ts';
@@ -28,9 +28,10 @@ export async function restorePostData(
   try {
     // A comment on a foreign key is among these entries and has to wait for the key.
     const isOnForeignKey = commentsOf(plan.foreignKeys);
+    await restoreRootIndexes(session, plan, options, report);
     await runInSlices(session, {
       stage: 'postData',
-      entries: plan.postData.filter((entry) => !isOnForeignKey(entry)),
+      entries: plan.postData.filter((entry) => !isOnForeignKey(entry) && !isRootIndex(entry)),
       generation: options.generation,
       defaultSearchPath: plan.database.defaultSearchPath,
       tolerate: tolerateEntry,
@@ -58,6 +59,30 @@ export async function restorePostData(
     await session.close();
   }
   return report.items();
+}
+
+/** What the indexes of partitioned tables are made of; others belong to materialized views. */
+function isRootIndex({ type, sql }: SchemaPlan['postData'][number]): boolean {
+  if (type === 'INDEX') return /\sON ONLY\s/.test(sql);
+  return type === 'INDEX ATTACH' || type === 'CONSTRAINT';
+}
+
+/** Before the foreign keys, which may refer to partitioned tables. Idempotent. */
+export async function restoreRootIndexes(
+  session: PgSession,
+  plan: Pick<SchemaPlan, 'postData' | 'database'>,
+  options: RestoreOptions,
+  report: NotCarriedList,
+): Promise<void> {
+  await runInSlices(session, {
+    stage: 'rootIndexes',
+    entries: plan.postData.filter(isRootIndex),
+    generation: options.generation,
+    defaultSearchPath: plan.database.defaultSearchPath,
+    tolerate: tolerateEntry,
+    report,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
 }
 
 function commentsOf(
