@@ -248,7 +248,7 @@ describe('a copy', () => {
 });
 
 describe('while a large table is copied', () => {
-  it('the slot keeps little WAL, and the oldest xmin moves on as tables finish', async () => {
+  it('T41: the slot keeps little WAL, and the oldest xmin moves on as tables finish', async () => {
     await withStream(
       {
         sql: 'create table slow (id int not null, v text); create table busy (id int not null, v text)',

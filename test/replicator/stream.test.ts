@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { MigrationError } from '../../shared/errors/migrationError.ts';
+import { verifyContent } from '../../shared/pg/compare/content.ts';
 import { parseLsn } from '../../shared/wal/lsn.ts';
 import { startTestCluster } from '../pg/copy/copyPair.ts';
 import { copyAllOnline } from './support/copyTables.ts';
@@ -283,6 +284,43 @@ describe('a stream', () => {
       expect((await pair.into.query('select from t')).rowCount).toBe(4);
       again.drainTo = undefined;
       await again.caughtUp();
+      expect(await differences(pair)).toEqual([]);
+    });
+  });
+
+  it('T77: is compared at one position of both sides, and not with what was written since', async () => {
+    const options = {
+      sql: 'create table t (id int primary key, v int); create table u (v int)',
+      rows: 'alter table u replica identity full; insert into t select i, 0 from generate_series(1, 500) i',
+    };
+    await withStream(options, async (pair, stream) => {
+      await copyAllOnline(pair, await planOnline(pair));
+      await pair.from.query('update t set v = 1; insert into u values (1), (1)');
+      stream.drainTo = parseLsn(await canaryPosition(pair));
+      const holder = await source.connect(pair.source.database);
+      await holder.query('begin isolation level repeatable read');
+      const { rows } = await holder.query<{ id: string }>('select pg_export_snapshot() as id');
+      // The applications write on: the target is behind, and right.
+      await pair.from.query('update t set v = 2; delete from u');
+      await stream.waitFor('the drain', ({ stage }) => stage === 'drained');
+      const compare = async () => {
+        const found = await verifyContent({
+          source: pair.source,
+          target: pair.target,
+          mode: 'hash',
+          exclude: ['pgmove.*'],
+          sourceSnapshot: rows[0]?.id ?? '',
+        });
+        return found.differences.map(({ table }) => table);
+      };
+      expect(await compare()).toEqual([]);
+      await pair.into.query('update t set v = 7 where id = 250');
+      expect(await compare()).toEqual(['public.t']);
+      await pair.into.query('update t set v = 1 where id = 250');
+      await holder.end();
+      expect((await differences(pair)).map(({ table }) => table)).toEqual(['public.t', 'public.u']);
+      stream.drainTo = undefined;
+      await stream.caughtUp();
       expect(await differences(pair)).toEqual([]);
     });
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { MigrationError } from '../../shared/errors/migrationError.ts';
+import { parseLsn } from '../../shared/wal/lsn.ts';
 import { dropSlot } from '../../shared/wal/slot.ts';
 import { readProgress } from '../../shared/wal/progress.ts';
 import { startCuttingProxy } from '../pg/copy/cuttingProxy.ts';
@@ -67,7 +68,7 @@ const POINTS = [
 
 describe('a stream that breaks off', () => {
   for (const point of POINTS) {
-    it(`at the point ${point} loses nothing and applies nothing twice`, async () => {
+    it(`T57, T62: at the point ${point} loses nothing and applies nothing twice`, async () => {
       const pair = await newPair();
       let left = 3;
       {
@@ -87,7 +88,7 @@ describe('a stream that breaks off', () => {
       await pair.close();
     });
 
-    it(`by SIGKILL at the point ${point} loses nothing and applies nothing twice`, async () => {
+    it(`T57, T62: by SIGKILL at the point ${point} loses nothing and applies nothing twice`, async () => {
       const pair = await newPair();
       const child = startChildStream(pair, { killAt: point });
       const copied = copyUnderLoad(pair);
@@ -138,7 +139,7 @@ describe('a stream that breaks off', () => {
     await pair.close();
   });
 
-  it('because the source crashed, with commits that were not flushed, goes on', async () => {
+  it('T57: because the source crashed, with commits that were not flushed, goes on', async () => {
     const pair = await newPair();
     await using stream = startStream(pair);
     await copyUnderLoad(pair);
@@ -206,6 +207,92 @@ describe('a slot', () => {
     expect(await again.ended).toMatchObject({ kind: 'slotLost' });
     const after = await withSession(pair.target, readProgress);
     expect(after.lsn).toBe(before.lsn);
+    await pair.close();
+  });
+});
+
+describe('what the server sends again', () => {
+  const slotPosition = async (pair: OnlinePair) => {
+    const { rows } = await pair.from.query<{ lsn: string }>(
+      'select confirmed_flush_lsn::text as lsn from pg_replication_slots where slot_name = $1',
+      [pair.slot],
+    );
+    return parseLsn(rows[0]?.lsn ?? '0/0');
+  };
+
+  it('T57: after a crash that set the slot back is not applied twice', async () => {
+    const pair = await newPair();
+    {
+      await using stream = startStream(pair);
+      await copyUnderLoad(pair);
+      await stream.caughtUp();
+    }
+    // The server writes the slot to its disk now and then, and not whenever something is confirmed.
+    let isSetBack = false;
+    let n = 40;
+    while (!isSetBack && n < 80) {
+      {
+        await using stream = startStream(pair);
+        for (const next of ['first', 'second']) {
+          const before = await slotPosition(pair);
+          await pair.from.query(`${writeSql(n++)}; insert into b values (6, '${next}')`);
+          await stream.caughtUp();
+          await waitUntil('the slot to move', async () => (await slotPosition(pair)) > before);
+        }
+      }
+      const confirmed = await slotPosition(pair);
+      await source.crash();
+      await source.start();
+      pair.from = await source.connect(pair.source.database);
+      isSetBack = (await slotPosition(pair)) < confirmed;
+    }
+    expect(isSetBack).toBe(true);
+    await using stream = startStream(pair);
+    await pair.from.query("insert into b values (3, 'one more')");
+    await stream.caughtUp();
+    expect(stream.counters).toMatchObject({ inserts: 1, updates: 0, deletes: 0 });
+    expect(await differences(pair)).toEqual([]);
+    await stream.stop();
+    await pair.close();
+  });
+
+  it('T57: because a group was committed after it was asked for is not applied twice', async () => {
+    const pair = await newPair();
+    await using first = startStream(pair);
+    await copyUnderLoad(pair);
+    await first.caughtUp();
+    // Whoever writes the progress has to wait; the first stream's group is complete but for that.
+    const holder = await target.connect(pair.target.database);
+    await holder.query('begin; select from pgmove.progress for update');
+    const waitForWriters = async (count: number) =>
+      await waitUntil(`${count} writers of the progress`, async () => {
+        const { rows } = await pair.into.query<{ n: number }>(
+          `select count(*)::int as n from pg_stat_activity
+           where wait_event_type = 'Lock' and query like '%update pgmove.progress%'
+             and datname = current_database()`,
+        );
+        return rows[0]?.n === count;
+      });
+    await pair.from.query(
+      "insert into b values (8, 'once'); insert into a values (5000, 0, 'once')",
+    );
+    await waitForWriters(1);
+    await pair.from.query(
+      'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1',
+      [pair.slot],
+    );
+    // It has read the position from before the group, and asks for everything behind it.
+    await using second = startStream(pair);
+    await waitForWriters(2);
+    await holder.query('commit');
+    await holder.end();
+    await first.stop();
+    await pair.from.query("insert into b values (8, 'later')");
+    await second.caughtUp();
+    expect(second.counters).toMatchObject({ inserts: 1 });
+    expect(second.errors).toEqual([]);
+    expect(await differences(pair)).toEqual([]);
+    await second.stop();
     await pair.close();
   });
 });

@@ -130,10 +130,13 @@ export async function requireSameServer(
   }
   const { systemIdentifier, timeline } = await readSystemIdentity(session);
   if (systemIdentifier === expected.systemIdentifier && timeline === expected.timeline) return;
-  throw new MigrationError(
-    'slotLost',
-    'The source is another server than the one that holds the slot.',
-  );
+  const what =
+    systemIdentifier === expected.systemIdentifier
+      ? `was promoted, or restored, since the slot was made: it is on timeline ${timeline} and not on ` +
+        `${expected.timeline}. The slot does not follow, and the target may have rows that this server ` +
+        'never had'
+      : 'is another server than the one that holds the slot';
+  throw new MigrationError('slotLost', `The source ${what}. The database has to be copied again.`);
 }
 
 /**

@@ -6,6 +6,10 @@ export interface CuttingProxy extends AsyncDisposable {
   readonly port: number;
   /** Cuts every connection once the server has sent this much over it; undefined: never. */
   cutAfterBytes: number | undefined;
+  /** Where connections from now on lead to, as after a failover behind one address. */
+  serverPort: number;
+  /** Cuts every connection now. */
+  cut(): void;
   /** Connections that were cut. */
   readonly cutCount: number;
 }
@@ -14,7 +18,7 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
   const sockets = new Set<Socket>();
   let cutCount = 0;
   const server = createServer((client) => {
-    const upstream = connect(serverPort, '127.0.0.1');
+    const upstream = connect(proxy.serverPort, '127.0.0.1');
     let seen = 0;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -43,6 +47,10 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
   const proxy: CuttingProxy = {
     port: typeof address === 'object' && address ? address.port : 0,
     cutAfterBytes: undefined,
+    serverPort,
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
     get cutCount() {
       return cutCount;
     },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import { copyBatch } from '../../../shared/pg/copy/copyBatch.ts';
 import { holdSnapshot } from '../../../shared/pg/copy/snapshot.ts';
@@ -132,13 +132,22 @@ test('the signal ends the waiting for locks', async () => {
   await pair.close();
 });
 
-test('release is no loss', async () => {
+test('T41: release is no loss, and lets the oldest xmin of the source go', async () => {
   const pair = await makePair(from, into);
   const held = await holdSnapshot(pair.source, options);
   let isLost = false;
   void held.lost.then(() => (isLost = true));
+  const holders = async () => {
+    const { rows } = await pair.from.query<{ n: number }>(
+      `select count(*)::int as n from pg_stat_activity
+       where datname = current_database() and backend_xmin is not null and pid <> pg_backend_pid()`,
+    );
+    return rows[0]?.n;
+  };
+  expect(await holders()).toBe(1);
   await held.release();
   await new Promise((resolve) => setImmediate(resolve));
   expect(isLost).toBe(false);
+  await vi.waitFor(async () => expect(await holders()).toBe(0));
   await pair.close();
 });
