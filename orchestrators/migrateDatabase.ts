@@ -30,6 +30,9 @@ function* migrateDatabase(context: OrchestrationContext): Generator<Task, unknow
   if (outcome === undefined) return undefined;
   const { ref, database } = input;
   const failed = outcome.end === 'Failed' ? outcome : undefined;
+  if (input.online && outcome.end === 'Canceled') {
+    yield* callActivity(context, 'restoreSource', { ref, database, keepFence: false });
+  }
   const completed = yield* callActivity(context, 'completeDatabase', {
     ref,
     database,

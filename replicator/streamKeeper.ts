@@ -244,8 +244,26 @@ export class StreamKeeper implements AsyncDisposable {
       applicationName,
       signal,
       waitMs: this.#options.slotWaitMs,
+      onWait: (blockers) => void this.#tellWait(record, blockers),
     });
+    await this.#tellWait(record, undefined);
     await beginProgress(target, { ...made, generation: wish.generation });
+  }
+
+  /** Says in the database's row what its slot waits for. */
+  async #tellWait(record: ReplicationRecord, blockers: string | undefined): Promise<void> {
+    const { stores, log } = this.#options;
+    const operation =
+      blockers === undefined
+        ? 'Preparing the stream'
+        : `Creating the replication slot: it waits for ${blockers}`;
+    try {
+      await stores.databases.update(record.ref.id, record.database, (row) =>
+        row.state === 'InProgress' ? { record: { ...row, operation } } : undefined,
+      );
+    } catch (error) {
+      log.warn({ ...nameOf(record), reason: messageOf(error) }, 'not noted');
+    }
   }
 
   /** A slot that is only kept for a resume goes when its time, or what it may keep, is over. */

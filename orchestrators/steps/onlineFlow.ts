@@ -116,15 +116,11 @@ function* cutOver(
   input: DatabaseOrchestration,
   generation: number,
 ): Flow<string | undefined> {
-  const { ref, database } = input;
   try {
     yield* cutOverSteps(context, input, generation);
     return undefined;
   } catch (error) {
     if (error instanceof Leave && error.outcome.end === 'Failed') return error.outcome.message;
-    if (error instanceof Leave) {
-      yield* callActivity(context, 'restoreSource', { ref, database, keepFence: false });
-    }
     throw error;
   }
 }

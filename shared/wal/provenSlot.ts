@@ -27,6 +27,8 @@ export interface ProvenSlotOptions {
   signal: AbortSignal;
   /** Milliseconds that older transactions are waited for; default ten minutes. */
   waitMs?: number;
+  /** Called every few seconds with the transactions that the slot waits for, as text. */
+  onWait?: (blockers: string) => void;
   /** How often a slot that cannot be proven is made anew; default 5. */
   maxAttempts?: number;
 }
@@ -40,6 +42,9 @@ export interface ProvenSlot extends SystemIdentity {
 }
 
 const POLL_MS = 50;
+
+/** Who stands in the way is told this often. */
+const TELL_MS = 3_000;
 
 /**
  * Makes the slot and proves it; nothing of its stream is consumed. A slot of that name which is
@@ -128,6 +133,9 @@ async function makeSlot(
     givingUp ??= giveUp().catch(() => undefined);
   };
   const timer = setTimeout(onEnd, Math.max(0, deadline - performance.now()));
+  const telling = setInterval(() => {
+    describeBlockers(control, backendPid).then(options.onWait, () => undefined);
+  }, TELL_MS);
   options.signal.addEventListener('abort', onEnd);
   try {
     const created = await replication.query<{ consistent_point: string; snapshot_name: string }>(
@@ -145,6 +153,7 @@ async function makeSlot(
     throw error;
   } finally {
     clearTimeout(timer);
+    clearInterval(telling);
     options.signal.removeEventListener('abort', onEnd);
     await givingUp;
   }
@@ -174,6 +183,7 @@ async function waitForOlder(
     'select pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())::text as xmax',
   );
   const xmax = rows[0]?.xmax;
+  let toldAt = performance.now();
   for (;;) {
     const { rows: found } = await control.query<{ passed: boolean }>(
       `select pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) >= $1::bigint as passed`,
@@ -182,6 +192,10 @@ async function waitForOlder(
     if (found[0]?.passed) return;
     if (performance.now() > deadline) {
       throw waitedTooLong(options, await describeBlockers(control, control.backendPid));
+    }
+    if (performance.now() - toldAt > TELL_MS) {
+      toldAt = performance.now();
+      options.onWait?.(await describeBlockers(control, control.backendPid));
     }
     await delay(POLL_MS, undefined, { signal: options.signal });
   }

@@ -251,3 +251,40 @@ it.each(['source', 'target'] as const)('a %s that crashes loses nothing', async 
   // A crash empties unlogged tables: on the source of this one, before they were copied again.
   expect(await differences(source, target, database)).toEqual([]);
 });
+
+it('a cancel leaves nothing on the source, and the target as it is', async () => {
+  const database = await bankDatabase();
+  await source.run('create table keyless (v int); insert into keyless values (1)', database);
+  const identity = async () => {
+    const sql = "select relreplident::text as kind from pg_class where relname = 'keyless'";
+    return (await query<{ kind: string }>(source, sql, database))[0]?.kind;
+  };
+  const migration = online({
+    databases: [database],
+    properties: { setReplicaIdentityFull: 'True' },
+  });
+  await migration.put();
+  await migration.waitForSubState('WaitingForCutoverTrigger');
+  expect(await identity()).toBe('f');
+  await migration.patch({ cancel: 'True' });
+  expect((await migration.ended()).properties.currentStatus).toMatchObject({ state: 'Canceled' });
+  expect(await identity()).toBe('d');
+  await waitFor('the slot to go', async () => (await slotsOf(database)).length === 0);
+  expect(await query(target, 'select from acc_a', database)).toHaveLength(50);
+});
+
+it('a slot that waits for an open transaction says for which', async () => {
+  const database = await bankDatabase();
+  const blocker = await source.connect(database);
+  await blocker.query("begin; select pg_current_xact_id(); set application_name = 'night shift'");
+  const migration = online({ databases: [database] });
+  await migration.put();
+  await waitFor('the name of the blocker', async () =>
+    String((await statusOf(migration, database))?.['migrationOperation']).includes('night shift'),
+  );
+  await blocker.query('commit');
+  await blocker.end();
+  await migration.waitForSubState('WaitingForCutoverTrigger');
+  await migration.patch({ triggerCutover: 'True' });
+  expect((await migration.ended()).properties.currentStatus).toMatchObject({ state: 'Succeeded' });
+});
