@@ -18,10 +18,9 @@ export async function startStandby(primary: ThrowawayCluster): Promise<Throwaway
     await rm(path.join(dataFolder, name), { recursive: true });
   }
   const { folder } = await clientBinaries();
-  await run(path.join(folder, 'pg_basebackup'), [
-    ...['--pgdata', dataFolder, '--checkpoint', 'fast', '--write-recovery-conf', '--no-sync'],
-    ...['--dbname', primary.uri()],
-  ]);
+  const options = '--checkpoint=fast --write-recovery-conf --no-sync'.split(' ');
+  const from = [`--pgdata=${dataFolder}`, `--dbname=${primary.uri()}`];
+  await run(path.join(folder, 'pg_basebackup'), options.concat(from));
   await appendFile(path.join(dataFolder, 'postgresql.conf'), `\nport = ${port}\n`);
   if (process.getuid?.() === 0) await chownTree(dataFolder, uid, gid);
   await standby.start();
