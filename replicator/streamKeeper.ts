@@ -6,6 +6,7 @@ import type {
   ReplicationRecord,
   StreamStatus,
 } from '../shared/contracts/records.ts';
+import { databaseEvent } from '../shared/contracts/events.ts';
 import { messageOf, MigrationError } from '../shared/errors/migrationError.ts';
 import { connect } from '../shared/pg/connect.ts';
 import type { PgEndpoint } from '../shared/pg/endpoint.ts';
@@ -295,6 +296,11 @@ export class StreamKeeper implements AsyncDisposable {
       isSlotLost: true,
     } as const;
     await this.#options.observe(record, { observed }, true);
+    const now = new Date().toISOString();
+    await this.#options.stores.databases.update(record.ref.id, record.database, (row) => ({
+      record: { ...row, message: [row.message, reason].filter((text) => text !== '').join(' ') },
+      events: [databaseEvent('SlotDropped', record.ref, row, now, { reason })],
+    }));
   }
 
   async #endpoints(
