@@ -1,4 +1,4 @@
-import type { OrchestrationContext } from 'durable-functions';
+import type { OrchestrationContext, Task } from 'durable-functions';
 import type { DatabaseOrchestration, StreamWait } from '../../shared/contracts/activities.ts';
 import type { ActivityInput } from '../../shared/contracts/activities.ts';
 import { callActivity } from './callActivity.ts';
@@ -16,6 +16,18 @@ const GATE_POLL_SECONDS = 30;
 /** The whole history is replayed in every episode: at the gate a database starts anew after this. */
 const GATE_LOOKS_PER_HISTORY = 40;
 
+/** The event that ends a wait: something changed in the database's row of Replications, or is wanted. */
+interface WakeUp {
+  event: Task;
+}
+
+/** Until the event comes, or the time is up. */
+function* sleep(context: OrchestrationContext, wakeUp: WakeUp, seconds: number): Flow<void> {
+  const until = secondsFromNow(context, seconds);
+  const cause = yield* eventOrTime(context, wakeUp.event, until);
+  if (cause === 'event') wakeUp.event = context.df.waitForExternalEvent('replication');
+}
+
 /**
  * One database, online: slot and stream, the tables under snapshots of their own while their changes
  * are held, then kept up to date until the cutover. Undefined: it goes on in a new history.
@@ -24,7 +36,12 @@ export function* onlineFlow(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
 ): Flow<Outcome | undefined> {
-  if (input.atGate !== undefined) return yield* gateAndCutover(context, input, input.atGate);
+  // One task for all waits of the flow: an event goes to the oldest one that waits, and one that is
+  // left behind would take it from whoever waits now.
+  const wakeUp: WakeUp = { event: context.df.waitForExternalEvent('replication') };
+  if (input.atGate !== undefined) {
+    return yield* gateAndCutover(context, input, input.atGate, wakeUp);
+  }
   const { ref, database, jobs } = input;
   const target = valueOf(yield* callActivity(context, 'prepareTarget', { ref, database }));
   if (target.resumeAt === 'done') return { end: 'Succeeded' };
@@ -33,11 +50,11 @@ export function* onlineFlow(
   const { instanceId } = context.df;
   const scope = { ref, database, generation };
   valueOf(yield* callActivity(context, 'requestStream', { ...scope, instanceId }));
-  yield* awaitStream(context, { ...scope, stage: 'streaming' });
+  yield* awaitStream(context, { ...scope, stage: 'streaming' }, wakeUp);
   yield* copyTables(context, input, generation);
-  yield* awaitStream(context, { ...scope, stage: 'consistent' });
+  yield* awaitStream(context, { ...scope, stage: 'consistent' }, wakeUp);
   valueOf(yield* callActivity(context, 'prepareCutover', { ref, database, jobs }));
-  return yield* gateAndCutover(context, input, generation);
+  return yield* gateAndCutover(context, input, generation, wakeUp);
 }
 
 /** Each table has a snapshot of its own: what fails, or is lost, concerns that table alone. */
@@ -68,8 +85,8 @@ function* copyTables(
 function* awaitStream(
   context: OrchestrationContext,
   wanted: ActivityInput<'waitStream'>,
+  wakeUp: WakeUp,
 ): Flow<void> {
-  let event = context.df.waitForExternalEvent('replication');
   for (;;) {
     const result = yield* callActivity(context, 'waitStream', wanted);
     const wait: StreamWait = valueOf(result);
@@ -77,9 +94,7 @@ function* awaitStream(
     if (wait.next === 'failed') {
       throw new Leave({ end: 'Failed', message: wait.message, keep: true });
     }
-    const until = secondsFromNow(context, STREAM_POLL_SECONDS);
-    const cause = yield* eventOrTime(context, event, until);
-    if (cause === 'event') event = context.df.waitForExternalEvent('replication');
+    yield* sleep(context, wakeUp, STREAM_POLL_SECONDS);
   }
 }
 
@@ -88,23 +103,21 @@ function* gateAndCutover(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
   generation: number,
+  wakeUp: WakeUp,
 ): Flow<Outcome | undefined> {
   const { ref, database } = input;
   const scope = { ref, database, generation };
-  let event = context.df.waitForExternalEvent('replication');
   for (let looks = 0; looks < GATE_LOOKS_PER_HISTORY; looks += 1) {
     const gate = valueOf(yield* callActivity(context, 'passCutoverGate', scope));
     if (gate.next === 'failed') return { end: 'Failed', message: gate.message, keep: true };
     if (gate.next === 'cutover') {
-      const failure = yield* cutOver(context, input, generation);
+      const failure = yield* cutOver(context, input, generation, wakeUp);
       if (failure === undefined) return { end: 'Succeeded' };
       const abandoned = { ...scope, reason: failure };
       valueOf(yield* callActivity(context, 'abandonCutover', abandoned));
       continue;
     }
-    const until = secondsFromNow(context, GATE_POLL_SECONDS);
-    const cause = yield* eventOrTime(context, event, until);
-    if (cause === 'event') event = context.df.waitForExternalEvent('replication');
+    yield* sleep(context, wakeUp, GATE_POLL_SECONDS);
   }
   context.df.continueAsNew({ ...input, atGate: generation });
   return undefined;
@@ -115,9 +128,10 @@ function* cutOver(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
   generation: number,
+  wakeUp: WakeUp,
 ): Flow<string | undefined> {
   try {
-    yield* cutOverSteps(context, input, generation);
+    yield* cutOverSteps(context, input, generation, wakeUp);
     return undefined;
   } catch (error) {
     if (error instanceof Leave && error.outcome.end === 'Failed') return error.outcome.message;
@@ -129,11 +143,12 @@ function* cutOverSteps(
   context: OrchestrationContext,
   input: DatabaseOrchestration,
   generation: number,
+  wakeUp: WakeUp,
 ): Flow<void> {
   const { ref, database, jobs } = input;
   const scope = { ref, database, generation };
   valueOf(yield* callActivity(context, 'beginCutover', scope));
-  yield* awaitStream(context, { ...scope, stage: 'drained' });
+  yield* awaitStream(context, { ...scope, stage: 'drained' }, wakeUp);
   valueOf(yield* callActivity(context, 'copyUnstreamed', scope));
   if (input.verify) {
     const verifyScope = { ...scope, snapshot: '', jobs };
