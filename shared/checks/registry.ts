@@ -1,4 +1,5 @@
 import { databaseCollation } from './databaseCollation.ts';
+import { directConnection } from './directConnection.ts';
 import { extensionsAvailable } from './extensionsAvailable.ts';
 import { largeObjects } from './largeObjects.ts';
 import { logicalReplication } from './logicalReplication.ts';
@@ -11,7 +12,7 @@ import { unloggedTables } from './unloggedTables.ts';
 import { wideRows } from './wideRows.ts';
 
 /** Every rule that looks at the servers as a whole, in the order of the answer. */
-export const SERVER_RULES: readonly ServerRule[] = [logicalReplication];
+export const SERVER_RULES: readonly ServerRule[] = [directConnection, logicalReplication];
 
 /** Every rule that looks at one database, in the order of the answer. */
 export const DATABASE_RULES: readonly DatabaseRule[] = [

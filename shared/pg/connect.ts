@@ -6,6 +6,7 @@ import { kindOf } from '../errors/classify.ts';
 import { codeOf, messageOf, MigrationError } from '../errors/migrationError.ts';
 import { describeEndpoint } from './endpoint.ts';
 import type { PgEndpoint, TlsSettings } from './endpoint.ts';
+import { isPooled, refuseSharedBackends } from './pooler.ts';
 import { sessionSql } from './session.ts';
 
 export interface ConnectOptions {
@@ -28,6 +29,8 @@ export interface PgSession extends AsyncDisposable {
   /** As in server_version_num: 150018. */
   readonly serverVersion: number;
   readonly backendPid: number;
+  /** Whether a connection pooler is in between: see pooler.ts. */
+  readonly isPooled: boolean;
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     values?: unknown[],
@@ -110,7 +113,7 @@ async function openSession(
   ssl: SslOption,
   options: ConnectOptions,
 ): Promise<PgSession> {
-  const client = new pg.Client({
+  const config: pg.ClientConfig & { replication?: string } = {
     host: endpoint.host,
     port: endpoint.port,
     user: endpoint.user,
@@ -125,7 +128,8 @@ async function openSession(
     connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-  });
+  };
+  const client = new pg.Client(config);
   // Without a listener a connection that breaks while idle would end the process; whoever uses the
   // session next gets the error from its query.
   client.on('error', () => undefined);
@@ -136,6 +140,7 @@ async function openSession(
     );
     const row = version.rows[0];
     if (row === undefined) throw new MigrationError('internal', 'The server gave no version.');
+    if (isPooled(client, row.pid)) await refuseSharedBackends(client, row.pid, config);
     await client.query(sessionSql(row.num, options.settings));
     return wrapClient(client, row.num, row.pid);
   } catch (error) {
@@ -151,6 +156,7 @@ function wrapClient(client: pg.Client, serverVersion: number, backendPid: number
     client,
     serverVersion,
     backendPid,
+    isPooled: isPooled(client, backendPid),
     query: (text, values) => client.query(text, values),
     close,
     [Symbol.asyncDispose]: close,
