@@ -5,6 +5,7 @@ import { cancelMigration, patchMigration } from './changeMigration.ts';
 import { createMigration } from './createMigration.ts';
 import { listTables } from './listTables.ts';
 import { checkNameAvailability, readMigrations } from './readMigrations.ts';
+import { readValidation } from './readValidation.ts';
 import { purgeMigration, resumeMigration } from './resumeMigration.ts';
 
 export interface ApiRoute {
@@ -46,6 +47,11 @@ export const API_ROUTES: readonly ApiRoute[] = [
     name: 'purgeMigration',
     route: `${MIGRATIONS}/{migrationName}/purge`,
     handler: apiFunction({ POST: purgeMigration }),
+  },
+  {
+    name: 'migrationValidation',
+    route: `${MIGRATIONS}/{migrationName}/validation`,
+    handler: apiFunction({ GET: readValidation }),
   },
   {
     name: 'migrationTables',

@@ -7,6 +7,7 @@ import {
   tableListSchema,
 } from './resource.ts';
 import { nameAvailabilityRequestSchema, patchBodySchema, putBodySchema } from './schemas.ts';
+import { validationReportSchema } from './validationReport.ts';
 import { CURRENT_API_VERSION, LIST_FILTERS, TABLE_STATES } from './vocabulary.ts';
 
 type Json = Record<string, unknown>;
@@ -30,6 +31,7 @@ const COMPONENTS = [
   nameAvailabilityRequestSchema,
   nameAvailabilitySchema,
   tableListSchema,
+  validationReportSchema,
   errorSchema,
 ];
 
@@ -122,6 +124,14 @@ const OPERATIONS: readonly Operation[] = [
     operationId: 'Migrations_Purge',
     summary: 'An addition of pgmove: removes an ended migration and everything kept for it.',
     answers: { 202: { description: 'It is being removed; GET answers 404 when it is gone.' } },
+  },
+  {
+    path: `${MIGRATION}/validation`,
+    method: 'get',
+    operationId: 'Migrations_GetValidation',
+    summary:
+      'An addition of pgmove: everything that the validation found, and what to do about it.',
+    answers: { 200: { schema: 'ValidationReport', description: 'The report, so far as it is.' } },
   },
   {
     path: `${MIGRATION}/databases/{databaseName}/tables`,

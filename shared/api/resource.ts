@@ -26,7 +26,7 @@ const validationItem = z
   })
   .meta({ id: 'ValidationSummaryItem' });
 
-const validationDetails = z
+export const validationDetailsSchema = z
   .object({
     status: validationState.optional(),
     validationStartTimeInUtc: timestamp.optional(),
@@ -131,7 +131,7 @@ const migrationStatus = z
     currentSubStateDetails: z.object({
       currentSubState: z.enum(MIGRATION_SUB_STATES),
       dbDetails: z.record(z.string(), databaseStatus),
-      validationDetails: validationDetails.optional(),
+      validationDetails: validationDetailsSchema.optional(),
     }),
   })
   .meta({ id: 'MigrationStatus' });

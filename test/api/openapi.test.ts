@@ -24,6 +24,7 @@ test('has every operation, and every property of the resource', () => {
     'Migrations_Cancel',
     'Migrations_Create',
     'Migrations_Get',
+    'Migrations_GetValidation',
     'Migrations_ListByTargetServer',
     'Migrations_ListTables',
     'Migrations_Purge',

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import type {
+  MigrationRecord,
+  ServerMetadata,
+  ServerSpec,
+  ValidationItem,
+  ValidationState,
+} from '../contracts/records.ts';
+import { timestamp } from './fields.ts';
+import { validationDetailsSchema } from './resource.ts';
+import { MIGRATION_MODES, VALIDATION_STATES } from './vocabulary.ts';
+
+const state = z.enum(VALIDATION_STATES);
+const count = z.number().describe('A whole number below 2^53.');
+
+const findingSchema = z
+  .object({
+    state,
+    databaseName: z.string().optional().describe('Absent for what concerns the servers.'),
+    type: z.string().describe('Group of the published service.'),
+    ruleId: z.string().optional(),
+    code: z.string().optional().describe('Of the published service, where it has one.'),
+    message: z.string(),
+    objects: z.array(z.string()).optional(),
+    remedy: z.string().optional().describe('SQL or steps.'),
+  })
+  .meta({ id: 'ValidationFinding', description: 'An addition of pgmove.' });
+
+const serverSchema = z.object({
+  host: z.string(),
+  port: z.int32(),
+  user: z.string(),
+  version: z.string().optional(),
+});
+
+export const validationReportSchema = z
+  .object({
+    migrationId: z.string(),
+    migrationName: z.string(),
+    migrationMode: z.enum(MIGRATION_MODES),
+    status: state.optional().describe('Absent until every rule has run.'),
+    error: z.string().describe('Why the validation could not go on, if it could not.'),
+    startedOn: timestamp.optional(),
+    endedOn: timestamp.optional(),
+    durationMs: count.optional(),
+    source: serverSchema,
+    target: serverSchema,
+    databases: z.array(
+      z.object({
+        databaseName: z.string(),
+        targetDatabaseName: z.string(),
+        status: state.optional().describe('Absent until its rules have run.'),
+        durationMs: count.optional(),
+        failed: count,
+        warnings: count,
+      }),
+    ),
+    findings: z
+      .array(findingSchema)
+      .describe('What failed first, then the warnings; the servers before the databases.'),
+    validationDetails: validationDetailsSchema.optional(),
+  })
+  .meta({ id: 'ValidationReport', description: 'An addition of pgmove.' });
+
+export type ValidationReport = z.infer<typeof validationReportSchema>;
+export type ValidationFinding = ValidationReport['findings'][number];
+
+/** All that a validation found, from what is stored of it; also while it still runs. */
+export function toValidationReport(record: MigrationRecord): ValidationReport {
+  const { ref, spec, validation, status } = record;
+  const database = new Map(
+    validation?.dbLevelValidationDetails.map((item) => [item.databaseName, item]),
+  );
+  const findings = [
+    ...findingsOf(validation?.serverLevelValidationDetails ?? []),
+    ...[...database.values()].flatMap((item) => findingsOf(item.summary, item.databaseName)),
+  ];
+  const countOf = (name: string, wanted: ValidationState) =>
+    findings.filter((item) => item.databaseName === name && item.state === wanted).length;
+  return {
+    migrationId: ref.id,
+    migrationName: ref.name,
+    migrationMode: spec.mode,
+    ...(validation?.status === undefined ? {} : { status: validation.status }),
+    error: 'error' in status ? status.error : '',
+    ...timesOf(validation?.validationStartTimeInUtc, validation?.validationEndTimeInUtc),
+    source: serverOf(spec.source, record.sourceMetadata),
+    target: serverOf(spec.target, record.targetMetadata),
+    databases: record.wanted.databases.map((name) => {
+      const details = database.get(name);
+      const { durationMs } = timesOf(details?.startedOn, details?.endedOn);
+      return {
+        databaseName: name,
+        targetDatabaseName: spec.targetDbNames[name] ?? name,
+        ...(details === undefined ? {} : { status: worst(details.summary) }),
+        ...(durationMs === undefined ? {} : { durationMs }),
+        failed: countOf(name, 'Failed'),
+        warnings: countOf(name, 'Warning'),
+      };
+    }),
+    findings: findings.sort((a, b) => rank(a) - rank(b)),
+    ...(validation === undefined ? {} : { validationDetails: validation }),
+  };
+}
+
+/** What a rule left of a finding beside its text, as far as it did. */
+type StoredMessage = NonNullable<ValidationItem['messages']>[number] &
+  Partial<Pick<ValidationFinding, 'ruleId' | 'code' | 'objects' | 'remedy'>>;
+
+function findingsOf(items: readonly ValidationItem[], databaseName?: string): ValidationFinding[] {
+  return items.flatMap(({ type, messages = [] }) =>
+    messages.map((stored: StoredMessage) => {
+      const { ruleId, code, objects, remedy } = stored;
+      return {
+        state: stored.state,
+        ...(databaseName === undefined ? {} : { databaseName }),
+        type,
+        ...(ruleId === undefined ? {} : { ruleId }),
+        ...(code === undefined ? {} : { code }),
+        message: stored.message,
+        ...(objects === undefined ? {} : { objects }),
+        ...(remedy === undefined ? {} : { remedy }),
+      };
+    }),
+  );
+}
+
+function rank(finding: ValidationFinding): number {
+  return ['Failed', 'Warning', 'Succeeded'].indexOf(finding.state);
+}
+
+function worst(items: readonly ValidationItem[]): ValidationState {
+  if (items.some((item) => item.state === 'Failed')) return 'Failed';
+  return items.some((item) => item.state === 'Warning') ? 'Warning' : 'Succeeded';
+}
+
+function timesOf(
+  startedOn: string | undefined,
+  endedOn: string | undefined,
+): Pick<ValidationReport, 'startedOn' | 'endedOn' | 'durationMs'> {
+  if (startedOn === undefined) return {};
+  if (endedOn === undefined) return { startedOn };
+  return { startedOn, endedOn, durationMs: Date.parse(endedOn) - Date.parse(startedOn) };
+}
+
+function serverOf(
+  { host, port, user }: ServerSpec,
+  metadata: ServerMetadata | undefined,
+): ValidationReport['source'] {
+  const version = metadata?.version;
+  return { host, port, user, ...(version === undefined ? {} : { version }) };
+}
