@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ValidationReport } from '../shared/api/validationReport.ts';
 import { EXIT, CommandError } from './exitCode.ts';
 
 /** The part of the resource that the command line reads; everything else is passed through. */
@@ -178,6 +179,7 @@ export interface MigrationApi {
   resume(name: string): Promise<MigrationResource>;
   purge(name: string): Promise<void>;
   checkNameAvailability(name: string): Promise<Record<string, unknown>>;
+  validation(name: string): Promise<ValidationReport>;
   tables(name: string, database: string, query?: Record<string, string>): Promise<TableProgress[]>;
 }
 
@@ -210,6 +212,7 @@ export function createApiClient(location: ApiLocation, scope: ServerScope): Migr
       (await call('POST', `${base}/checkMigrationNameAvailability`, {
         body: { name, type: 'Microsoft.DBforPostgreSQL/flexibleServers/migrations' },
       })) as Record<string, unknown>,
+    validation: async (name) => (await call('GET', `${one(name)}/validation`)) as ValidationReport,
     tables: (name, database, query = {}) =>
       pages<TableProgress>(
         location,

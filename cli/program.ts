@@ -5,6 +5,7 @@ import { registerMigrate } from './migrate/command.ts';
 import { registerMigration } from './migration/command.ts';
 import { registerSource } from './source/command.ts';
 import { registerUp } from './stack/command.ts';
+import { registerValidate } from './validate/command.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 
 /**
@@ -18,6 +19,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(pgmove --help shows what there is)')
     .configureHelp({ helpWidth: 100 });
   registerUp(program);
+  registerValidate(program);
   registerMigrate(program);
   registerMigration(program);
   registerCompare(program);

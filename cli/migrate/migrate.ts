@@ -1,8 +1,8 @@
 import { createApiClient, LOCAL_RESOURCE_GROUP, LOCAL_SUBSCRIPTION } from '../apiClient.ts';
-import type { ApiLocation, MigrationResource } from '../apiClient.ts';
-import { CommandError, EXIT } from '../exitCode.ts';
-import type { LocalStack } from '../stack/localStack.ts';
-import { findRunningStack, stackFolder } from '../stack/stackFile.ts';
+import type { MigrationResource } from '../apiClient.ts';
+import { EXIT } from '../exitCode.ts';
+import { openService, stackBroken } from '../stack/service.ts';
+import { listenForInterrupts } from '../terminal/interrupts.ts';
 import type { MigrateOptions } from './command.ts';
 import { followMigration } from './follow.ts';
 import { createGateKeeper } from './gates.ts';
@@ -93,44 +93,4 @@ function report(options: MigrateOptions, resource: MigrationResource, startedMs:
   process.stdout.write(
     `\n${renderSummary(resource, { isColored, elapsedMs: Date.now() - startedMs })}`,
   );
-}
-
-interface Service {
-  location: ApiLocation;
-  /** Set when this command started it and has to stop it. */
-  stack?: LocalStack;
-}
-
-async function openService(options: MigrateOptions): Promise<Service> {
-  const key = options.key === undefined ? {} : { key: options.key };
-  if (options.url !== undefined) return { location: { url: options.url, ...key } };
-  const running = await findRunningStack(stackFolder());
-  if (running !== undefined) return { location: { url: running.url, ...key } };
-  const { startLocalStack } = await import('../stack/localStack.ts');
-  const stack = await startLocalStack();
-  return { location: { url: stack.url, ...key }, stack };
-}
-
-/** Rejects when a part of this command's own stack ended by itself; else never settles. */
-async function stackBroken(stack: LocalStack | undefined): Promise<never> {
-  if (stack === undefined) return new Promise(() => undefined);
-  throw new CommandError(EXIT.failed, await stack.broken);
-}
-
-interface Interrupts {
-  /** Aborted by the first Ctrl-C or SIGTERM. */
-  signal: AbortSignal;
-  onSecond(action: () => void): void;
-}
-
-function listenForInterrupts(): Interrupts {
-  const first = new AbortController();
-  let second = (): void => process.exit(EXIT.killed);
-  const listener = (): void => {
-    if (first.signal.aborted) second();
-    else first.abort();
-  };
-  process.on('SIGINT', listener);
-  process.on('SIGTERM', listener);
-  return { signal: first.signal, onSecond: (action) => (second = action) };
 }

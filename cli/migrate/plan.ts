@@ -22,7 +22,7 @@ export interface MigratePlan {
 }
 
 export async function planMigrate(
-  options: MigrateOptions,
+  options: Omit<MigrateOptions, 'verify'>,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<MigratePlan> {
   const databases = [...new Set(options.database ?? [])];
@@ -49,7 +49,7 @@ export async function planMigrate(
 }
 
 /** Whoever asks for a fence or a cutover and gets a plain copy would take it for something else. */
-function refuseOnlineOptionsOffline(options: MigrateOptions): void {
+function refuseOnlineOptionsOffline(options: Omit<MigrateOptions, 'verify'>): void {
   if (options.online) return;
   const given = [
     ['--cutover', options.cutover],

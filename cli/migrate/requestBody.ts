@@ -3,12 +3,26 @@ import type { PgEndpoint, TlsSettings } from '../../shared/pg/endpoint.ts';
 import type { MigrateOptions } from './command.ts';
 import type { DatabasePair } from './plan.ts';
 
-/** The body of the PUT for one `pgmove migrate`. */
+/** What of the options is for the service. */
+export type BodyOptions = Pick<
+  MigrateOptions,
+  | 'online'
+  | 'overwrite'
+  | 'fenceSource'
+  | 'replicaIdentityFull'
+  | 'setupReplication'
+  | 'include'
+  | 'exclude'
+  | 'jobs'
+> & { verify?: MigrateOptions['verify'] };
+
+/** The body of the PUT for one `pgmove migrate`, or one `pgmove validate`. */
 export async function migrationBody(
-  options: MigrateOptions,
+  options: BodyOptions,
   source: PgEndpoint,
   target: PgEndpoint,
   pairs: readonly DatabasePair[],
+  migrationOption: 'Validate' | 'ValidateAndMigrate' = 'ValidateAndMigrate',
 ): Promise<object> {
   const [sourcePassword, targetPassword] = await Promise.all([
     passwordOf(source),
@@ -19,7 +33,7 @@ export async function migrationBody(
     location: 'local',
     properties: {
       migrationMode: options.online ? 'Online' : 'Offline',
-      migrationOption: 'ValidateAndMigrate',
+      migrationOption,
       sourceType: 'OnPremises',
       sourceDbServerResourceId: `${hostAndPort(source)}@${source.user}`,
       sourceDbServerFullyQualifiedDomainName: hostAndPort(source),
@@ -34,7 +48,7 @@ export async function migrationBody(
         : { targetDbNames: Object.fromEntries(renamed.map((pair) => [pair.source, pair.target])) }),
       overwriteDbsInTarget: options.overwrite ? 'True' : 'False',
       startDataMigration: 'True',
-      verify: options.verify,
+      ...(options.verify === undefined ? {} : { verify: options.verify }),
       ...(options.fenceSource ? { fenceSource: 'True' } : {}),
       ...(options.replicaIdentityFull ? { setReplicaIdentityFull: 'True' } : {}),
       ...(options.setupReplication ? { setupLogicalReplicationOnSourceDbIfNeeded: 'True' } : {}),

@@ -21,6 +21,8 @@ export interface FakeAnswers {
   afterPatch?: MigrationResource | MigrationResource[];
   /** Status and body of the answer to PUT; 201 with the first resource when absent. */
   put?: { status: number; body: object };
+  /** What GET …/validation answers. */
+  validation?: object;
 }
 
 /** An API that only plays back: for tests of rendering and exit codes, never of a migration. */
@@ -40,6 +42,7 @@ export async function startFakeService(answers: FakeAnswers): Promise<FakeServic
       }
       if (request.method === 'PATCH' && answers.afterPatch) left = [answers.afterPatch].flat();
       if (url.pathname.endsWith('/tables')) return answer(200, { value: [] });
+      if (url.pathname.endsWith('/validation')) return answer(200, answers.validation ?? {});
       return answer(200, (left.length > 1 ? left.shift() : left[0]) ?? {});
     });
   });

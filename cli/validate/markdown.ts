@@ -1,0 +1,88 @@
+import type { ValidationFinding, ValidationReport } from '../../shared/api/validationReport.ts';
+import { formatDuration } from '../terminal/units.ts';
+import { printable } from '../terminal/width.ts';
+import { verdictOf } from './report.ts';
+
+/** The report as a document of its own, for people who have no pgmove. */
+export function renderMarkdown(report: ValidationReport): string {
+  const parts = [
+    `# Validation ${text(report.migrationName)}`,
+    `**${verdictOf(report)}**`,
+    facts(report),
+  ];
+  if (report.error !== '') parts.push(text(report.error));
+  if (report.databases.length > 0) parts.push('## Databases', databaseTable(report));
+  const titles = { Failed: 'Failures', Warning: 'Warnings', Succeeded: 'Remarks' } as const;
+  for (const state of ['Failed', 'Warning', 'Succeeded'] as const) {
+    const found = report.findings.filter((item) => item.state === state);
+    if (found.length > 0) parts.push(`## ${titles[state]}`, ...found.map(findingText));
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
+function facts(report: ValidationReport): string {
+  const server = ({ host, port, user, version }: ValidationReport['source']) =>
+    `${code(`${host}:${port}`)} as ${code(user)}` +
+    (version === undefined ? '' : `, PostgreSQL ${text(version)}`);
+  const items = [
+    `Source: ${server(report.source)}`,
+    `Target: ${server(report.target)}`,
+    `Mode: ${report.migrationMode}`,
+  ];
+  if (report.startedOn !== undefined) {
+    const took =
+      report.durationMs === undefined ? '' : `, took ${formatDuration(report.durationMs)}`;
+    items.push(`Validated: ${report.startedOn}${took}`);
+  }
+  return items.map((item) => `- ${item}`).join('\n');
+}
+
+function databaseTable(report: ValidationReport): string {
+  const rows = report.databases.map((row) =>
+    [
+      text(row.databaseName),
+      text(row.targetDatabaseName),
+      row.status ?? 'not validated',
+      String(row.failed),
+      String(row.warnings),
+      row.durationMs === undefined ? '' : formatDuration(row.durationMs),
+    ].join(' | '),
+  );
+  return [
+    '| Database | On the target | Validation | Failures | Warnings | Duration |',
+    '| --- | --- | --- | ---: | ---: | ---: |',
+    ...rows.map((row) => `| ${row} |`),
+  ].join('\n');
+}
+
+function findingText(finding: ValidationFinding): string {
+  const rule = [finding.ruleId ?? finding.type, finding.code].filter(Boolean).join(', ');
+  const parts = [
+    `### ${text(finding.databaseName ?? 'Servers')}: ${text(rule)}`,
+    text(finding.message),
+  ];
+  const { objects = [], remedy } = finding;
+  if (objects.length > 0) parts.push(objects.map((name) => `- ${code(name)}`).join('\n'));
+  if (remedy !== undefined && !finding.message.includes(remedy)) parts.push(remedyText(remedy));
+  return parts.join('\n\n');
+}
+
+/** A remedy is copied from the document: it must be there as it is. */
+function remedyText(remedy: string): string {
+  const longest = Math.max(2, ...[...remedy.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `Remedy:\n\n${fence}\n${remedy}\n${fence}`;
+}
+
+/** Names may hold anything; none of it may become markup. */
+function text(value: string): string {
+  return printable(value).replaceAll(/[\\`*_{}[\]<>#|~&!]/g, '\\$&');
+}
+
+function code(value: string): string {
+  const shown = printable(value);
+  if (!shown.includes('`')) return `\`${shown}\``;
+  const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence} ${shown} ${fence}`;
+}

@@ -1,0 +1,79 @@
+import { styleText } from 'node:util';
+import type { ValidationFinding, ValidationReport } from '../../shared/api/validationReport.ts';
+import { renderTable } from '../terminal/table.ts';
+import { formatDuration } from '../terminal/units.ts';
+import { printable } from '../terminal/width.ts';
+
+/** The report for a terminal. Ends with a newline. */
+export function renderReport(report: ValidationReport, options: { isColored: boolean }): string {
+  const parts: string[] = [];
+  if (report.databases.length > 0) {
+    parts.push(
+      renderTable(
+        [
+          { title: 'database' },
+          { title: 'validation' },
+          { title: 'failed', align: 'right' },
+          { title: 'warnings', align: 'right' },
+          { title: 'duration', align: 'right' },
+        ],
+        report.databases.map((row) => [
+          printable(
+            row.targetDatabaseName === row.databaseName
+              ? row.databaseName
+              : `${row.databaseName} → ${row.targetDatabaseName}`,
+          ),
+          row.status ?? 'not validated',
+          String(row.failed),
+          String(row.warnings),
+          row.durationMs === undefined ? '' : formatDuration(row.durationMs),
+        ]),
+        options,
+      ),
+    );
+  }
+  for (const finding of report.findings) parts.push(renderFinding(finding, options.isColored));
+  if (report.error !== '') parts.push(`${lines(report.error)}\n`);
+  parts.push(`${verdictOf(report)}\n`);
+  return parts.join('\n');
+}
+
+/** What the report comes to, in a sentence. */
+export function verdictOf(report: ValidationReport): string {
+  const failed = report.findings.filter((item) => item.state === 'Failed').length;
+  const warnings = report.findings.filter((item) => item.state === 'Warning').length;
+  const found = `${counted(failed, 'failure')}, ${counted(warnings, 'warning')}`;
+  if (report.status === undefined) return `The validation did not come to its end (${found}).`;
+  if (report.status === 'Failed') return `A migration would be refused: ${found}.`;
+  return `A migration may start: ${found}.`;
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function renderFinding(finding: ValidationFinding, isColored: boolean): string {
+  const { state, ruleId, code, type } = finding;
+  const styled = isColored
+    ? styleText(['bold', state === 'Failed' ? 'red' : 'yellow'], state, { validateStream: false })
+    : state;
+  const where = printable(finding.databaseName ?? 'servers');
+  const rule = [ruleId ?? type, code].filter(Boolean).join(', ');
+  const text = [`${styled}  ${where}  ${rule}`, indent(lines(finding.message))];
+  const { objects, remedy } = finding;
+  const isNamed = (name: string) => finding.message.includes(name);
+  if (objects !== undefined && !objects.every(isNamed)) {
+    text.push(...objects.map((name) => `    ${printable(name)}`));
+  }
+  if (remedy !== undefined && !isNamed(remedy)) text.push(indent(lines(remedy)));
+  return `${text.join('\n')}\n`;
+}
+
+/** Names in it may hold anything, but a remedy may have several lines. */
+function lines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ');
+}
