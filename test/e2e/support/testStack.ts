@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startChildService } from '../../../cli/stack/childService.ts';
@@ -17,10 +17,15 @@ type Part = 'host' | 'replicator';
  */
 export interface TestStack extends AsyncDisposable {
   readonly url: string;
+  /** Connection string of the storage account. */
+  readonly storage: string;
   /** SIGKILL, and the part is gone when this returns. */
   kill(part: Part | 'azurite'): Promise<void>;
   start(part: Part | 'azurite'): Promise<void>;
+  /** The end of its output. */
   log(part: Part): string;
+  /** All that it ever said. */
+  wholeLog(part: Part): Promise<string>;
 }
 
 export const OUTSIDE_URL = process.env['PGMOVE_URL'];
@@ -39,11 +44,18 @@ export async function startTestStack(): Promise<TestStack> {
     FUNCTIONS_HOST_STRICT_TASKS: '1',
     PGMOVE_SECRETS: `file:${path.join(folder, 'secrets')}`,
   };
+  const logFile = (part: Part) => path.join(folder, `${part}.log`);
   const services = new Map<Part, ChildService>();
   const begin = async (part: Part) => {
     const args = part === 'host' ? ['--app-root', ROOT, '--port', String(port)] : [];
     const script = path.join(ROOT, 'dist', part, 'main.js');
-    const service = startChildService({ name: part, script, args, environment });
+    const service = startChildService({
+      name: part,
+      script,
+      args,
+      environment,
+      logFile: logFile(part),
+    });
     services.set(part, service);
     await service.ready;
   };
@@ -65,7 +77,9 @@ export async function startTestStack(): Promise<TestStack> {
       if (part === 'azurite') azurite = await startAzurite({ folder: azuriteFolder, ports });
       else await begin(part);
     },
+    storage: azurite.connectionString,
     log: (part) => services.get(part)?.logTail() ?? '',
+    wholeLog: (part) => readFile(logFile(part), 'utf8'),
     [Symbol.asyncDispose]: end,
   };
 }
@@ -76,7 +90,9 @@ function outsideStack(url: string): TestStack {
     url,
     kill: refuse,
     start: refuse,
+    storage: '',
     log: () => '',
+    wholeLog: () => Promise.resolve(''),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
