@@ -8,6 +8,13 @@ import type { Lsn } from './lsn.ts';
  * pgmove.progress on the target: how far the stream is applied, in the transaction that applied it.
  * `epoch` fences the replicator off: each one that takes over raises it, and writes of an older one
  * find no row.
+ *
+ * One position is enough because groups are committed one after the other, in the order in which the
+ * source committed them: whoever begins again begins exactly behind it. An apply by several sessions
+ * would have to keep, beside it, what is committed beyond it.
+ *
+ * What is applied carries no replication origin: nothing streams from the target back to the source.
+ * A way back would need one (or a message in each group), or changes would go in circles.
  */
 
 export interface StreamProgress {
