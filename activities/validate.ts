@@ -1,12 +1,12 @@
 import { DATABASE_RULES, SERVER_RULES } from '../shared/checks/registry.ts';
-import type { DatabaseRuleContext, Finding, ServerRuleContext } from '../shared/checks/rule.ts';
+import type { CheckedSpec, DatabaseRuleContext, ServerRuleContext } from '../shared/checks/rule.ts';
+import { runRules, worst } from '../shared/checks/runRules.ts';
 import type {
   ValidationDetails,
   ValidationItem,
   ValidationState,
 } from '../shared/contracts/records.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
-import { messageOf } from '../shared/errors/migrationError.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { readinessOptions } from './steps/logicalReplicationGate.ts';
@@ -14,6 +14,8 @@ import { openMaintenance } from './steps/maintenanceSession.ts';
 import { checkServers } from './steps/serverCheck.ts';
 
 type Details = ValidationDetails;
+
+type Messages = NonNullable<ValidationItem['messages']>;
 
 /** Begins the validation anew: connectivity and versions of both servers. Idempotent. */
 defineActivity('validateServers', async (_input, env) => {
@@ -23,7 +25,7 @@ defineActivity('validateServers', async (_input, env) => {
   const version: ValidationItem = failed
     ? item('SourceVersionValidation', [{ state: 'Failed', message: check.problem }])
     : item('SourceVersionValidation', []);
-  const found = failed ? new Map<string, Finding[]>() : await runServerRules(env);
+  const found = failed ? new Map<string, Messages>() : await runServerRules(env);
   const messagesOf = (type: string) => item(type, found.get(type) ?? []);
   const serverLevelValidationDetails = [
     messagesOf('AuthenticationAndConnectivityValidation'),
@@ -38,7 +40,7 @@ defineActivity('validateServers', async (_input, env) => {
   return { failed: serverLevelValidationDetails.some(({ state }) => state === 'Failed') };
 });
 
-async function runServerRules(env: ActivityEnvironment): Promise<Map<string, Finding[]>> {
+async function runServerRules(env: ActivityEnvironment): Promise<Map<string, Messages>> {
   const { wanted, spec } = env.record;
   const [first = 'postgres'] = wanted.databases;
   await using source = await openMaintenance(env.endpoint('source', first), 'pgmove/validate');
@@ -46,7 +48,7 @@ async function runServerRules(env: ActivityEnvironment): Promise<Map<string, Fin
   const { databaseCount, ownSlots = [] } = await readinessOptions(env, wanted.databases);
   const isSetupWanted = wanted.setupLogicalReplication;
   const context = { spec, source, target, databaseCount, ownSlots, isSetupWanted };
-  return await findingsByType<ServerRuleContext>(SERVER_RULES, context);
+  return await findingsByType<ServerRuleContext>(env, SERVER_RULES, context);
 }
 
 /** Runs every rule on one database. Idempotent: its part of the details is replaced. */
@@ -56,7 +58,7 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   await using source = await env.open('source', database);
   await using target = await openMaintenance(endpoint, 'pgmove/validate');
   const context = { database, spec: env.record.spec, source, target };
-  const found = await findingsByType<DatabaseRuleContext>(DATABASE_RULES, context);
+  const found = await findingsByType<DatabaseRuleContext>(env, DATABASE_RULES, context);
   const summary = [...found].map(([type, findings]) => item(type, findings));
   const result = { databaseName: database, startedOn, endedOn: new Date().toISOString(), summary };
   await writeDetails(env, (details) => ({
@@ -69,31 +71,18 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   return { failed: summary.some(({ state }) => state === 'Failed') };
 });
 
-interface Rule<Context> {
-  id: string;
-  type: string;
-  check(context: Context): Promise<Finding[]>;
-}
-
-async function findingsByType<Context>(
-  rules: readonly Rule<Context>[],
+/** Runs the rules; how long each took is in the log. */
+async function findingsByType<Context extends { spec: CheckedSpec }>(
+  env: ActivityEnvironment,
+  rules: Parameters<typeof runRules<Context>>[0],
   context: Context,
-): Promise<Map<string, Finding[]>> {
-  const found = new Map<string, Finding[]>();
-  for (const rule of rules) {
-    const findings = await findingsOf(rule, context);
-    found.set(rule.type, [...(found.get(rule.type) ?? []), ...findings]);
+): Promise<Map<string, Messages>> {
+  const found = new Map<string, Messages>(rules.map(({ type }) => [type, []]));
+  for (const { id, type, durationMs, findings } of await runRules(rules, context)) {
+    env.context.debug(`validation: ${id} took ${durationMs} ms, ${findings.length} findings`);
+    found.set(type, [...(found.get(type) ?? []), ...findings]);
   }
   return found;
-}
-
-/** A rule that cannot run is a finding of its own. */
-async function findingsOf<Context>(rule: Rule<Context>, context: Context): Promise<Finding[]> {
-  try {
-    return await rule.check(context);
-  } catch (error) {
-    return [{ state: 'Warning', message: `${rule.id} could not be checked: ${messageOf(error)}` }];
-  }
 }
 
 /** Says what the validation came to, and moves on to the data when it may. Idempotent. */
@@ -138,11 +127,6 @@ function overall(details: Details): ValidationState {
     ...details.dbLevelValidationDetails.flatMap(({ summary }) => summary),
   ];
   return worst(items.map(({ state }) => state));
-}
-
-function worst(states: readonly ValidationState[]): ValidationState {
-  if (states.includes('Failed')) return 'Failed';
-  return states.includes('Warning') ? 'Warning' : 'Succeeded';
 }
 
 function emptyDetails(): Details {

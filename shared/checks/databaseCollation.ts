@@ -4,6 +4,10 @@ import type { DatabaseRule } from './rule.ts';
 export const databaseCollation: DatabaseRule = {
   id: 'database-collation',
   type: 'CollationsValidation',
+  severity: { offline: 'Warning', online: 'Warning' },
+  codes: ['603401'],
+  looksAt: "Whether the target server has the database's locale (LC_COLLATE and LC_CTYPE).",
+  remedy: 'Install the locale on the target, or create the target database with another one.',
   async check({ source, target }) {
     const { rows } = await source.query<{ collate: string; ctype: string }>(
       `select datcollate as collate, datctype as ctype
@@ -20,8 +24,8 @@ export const databaseCollation: DatabaseRule = {
     const missing = [...new Set([row.collate, row.ctype])].filter((name) => !names.has(name));
     if (missing.length === 0) return [];
     const message =
-      `database-collation (603401): the target server has no locale ${missing.join(', ')}. Install ` +
+      `The target server has no locale ${missing.join(', ')}. Install ` +
       'it there, or create the target database yourself with another one.';
-    return [{ state: 'Warning', message }];
+    return [{ message }];
   },
 };

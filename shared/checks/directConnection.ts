@@ -7,6 +7,9 @@ import type { Finding, ServerRule } from './rule.ts';
 export const directConnection: ServerRule = {
   id: 'direct-connection',
   type: 'AuthenticationAndConnectivityValidation',
+  severity: { offline: 'Warning', online: 'Failed' },
+  looksAt: 'Whether source and target are reached through a connection pooler.',
+  remedy: 'Give host and port of the server itself. On the target this is a Warning in both modes.',
   check({ spec, source, target }) {
     const findings: Finding[] = [];
     for (const [side, { isPooled }] of Object.entries({ source, target })) {
@@ -18,7 +21,7 @@ export const directConnection: ServerRule = {
       findings.push({
         state: isStreamed ? 'Failed' : 'Warning',
         message:
-          `direct-connection: the ${side} is reached through a connection pooler: ${why}. Give host ` +
+          `The ${side} is reached through a connection pooler: ${why}. Give host ` +
           'and port of the server.',
       });
     }

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { someNames } from './rule.ts';
 import type { DatabaseRule } from './rule.ts';
 
@@ -5,6 +6,10 @@ import type { DatabaseRule } from './rule.ts';
 export const extensionsAvailable: DatabaseRule = {
   id: 'extensions-available',
   type: 'ExtensionsValidation',
+  severity: { offline: 'Failed', online: 'Failed' },
+  codes: ['603405'],
+  looksAt: 'Extensions of the source that the target server does not have.',
+  remedy: 'Install the extensions on the target, or drop them on the source.',
   async check({ source, target }) {
     const installed = await source.query<{ name: string }>(
       'select extname as name from pg_catalog.pg_extension order by 1',
@@ -16,8 +21,9 @@ export const extensionsAvailable: DatabaseRule = {
     const missing = installed.rows.map(({ name }) => name).filter((name) => !known.has(name));
     if (missing.length === 0) return [];
     const message =
-      `extensions-available (603405): the target server does not have ${someNames(missing)}. ` +
+      `The target server does not have ${someNames(missing)}. ` +
       'Install the extensions there, or drop them on the source.';
-    return [{ state: 'Failed', message }];
+    const statements = missing.map((name) => `drop extension ${pg.escapeIdentifier(name)}`);
+    return [{ message, sql: { on: 'source', statements } }];
   },
 };

@@ -1,3 +1,4 @@
+import { qualifiedSql } from '../pg/copy/tables.ts';
 import { findIdentityProblems } from '../pg/source/replicaIdentity.ts';
 import { filterOf, someNames } from './rule.ts';
 import type { DatabaseRule } from './rule.ts';
@@ -6,8 +7,12 @@ import type { DatabaseRule } from './rule.ts';
 export const replicaIdentity: DatabaseRule = {
   id: 'replica-identity',
   type: 'SchemaValidation',
+  severity: { online: 'Failed' },
+  looksAt: 'Tables without a replica identity: wal2json leaves their UPDATE and DELETE out.',
+  remedy:
+    'A primary key that is not deferrable, REPLICA IDENTITY FULL, excludeTables, or ' +
+    'setReplicaIdentityFull "True", with which this is a Warning.',
   async check({ spec, source }) {
-    if (spec.mode !== 'Online') return [];
     const { problems } = await findIdentityProblems(source, filterOf(spec));
     if (problems.length === 0) return [];
     const names = someNames(
@@ -15,10 +20,13 @@ export const replicaIdentity: DatabaseRule = {
     );
     if (!spec.setReplicaIdentityFull) {
       const message =
-        `replica-identity: UPDATE and DELETE of these tables would be lost: ${names}. Give them a ` +
+        `UPDATE and DELETE of these tables would be lost: ${names}. Give them a ` +
         'primary key that is not deferrable, or a REPLICA IDENTITY, leave them out ' +
         '(excludeTables), or set setReplicaIdentityFull "True".';
-      return [{ state: 'Failed', message }];
+      const statements = problems.map(
+        (table) => `alter table ${qualifiedSql(table)} replica identity full`,
+      );
+      return [{ message, sql: { on: 'source', statements } }];
     }
     const { rows } = await source.query<{ name: string }>(
       `select t.schema || '.' || t.name as name
@@ -30,12 +38,12 @@ export const replicaIdentity: DatabaseRule = {
     );
     if (rows.length > 0) {
       const message =
-        "replica-identity: REPLICA IDENTITY FULL cannot be set by the source's user, who does not " +
+        "REPLICA IDENTITY FULL cannot be set by the source's user, who does not " +
         `own ${someNames(rows.map(({ name }) => name))}. Set it as their owner.`;
-      return [{ state: 'Failed', message }];
+      return [{ message }];
     }
     const message =
-      `replica-identity: these tables get REPLICA IDENTITY FULL until the migration ends: ${names}. ` +
+      `These tables get REPLICA IDENTITY FULL until the migration ends: ${names}. ` +
       'Their updates and deletes write more WAL meanwhile, and are slower to apply.';
     return [{ state: 'Warning', message }];
   },

@@ -13,21 +13,23 @@ import type { CheckedSpec, DatabaseRule } from './rule.ts';
 export const specialNumbers: DatabaseRule = {
   id: 'special-numbers',
   type: 'SchemaValidation',
+  severity: { online: 'Warning' },
+  looksAt: 'Float and numeric columns, where wal2json is older than 2.6 and writes NaN as null.',
+  remedy: 'Install wal2json 2.6 or newer on the source.',
   async check({ spec, source }) {
-    if (spec.mode !== 'Online') return [];
     const tables = await tablesWithFloats(source, spec);
     if (tables.length === 0) return [];
     const isWritten = await writesSpecialNumbers(source);
     if (isWritten === true) return [];
     const reason =
       isWritten === false
-        ? "the source's wal2json writes"
-        : "whether the source's wal2json is older than 2.6 could not be found out; if so, it writes";
+        ? "The source's wal2json writes"
+        : "Whether the source's wal2json is older than 2.6 could not be found out; if so, it writes";
     const message =
-      `special-numbers: ${reason} NaN and infinities as null. A null in a float or numeric column is ` +
+      `${reason} NaN and infinities as null. A null in a float or numeric column is ` +
       'then read back from the source by key, and until the stream has passed that moment it may be ' +
       `a later value (${someNames(tables)}). Version 2.6 or newer does not need this.`;
-    return [{ state: 'Warning', message }];
+    return [{ message }];
   },
 };
 

@@ -32,8 +32,10 @@ interface WideTable {
 export const wideRows: DatabaseRule = {
   id: 'wide-rows',
   type: 'SchemaValidation',
+  severity: { online: 'Failed' },
+  looksAt: 'Rows whose JSON in the change stream would be longer than a gigabyte.',
+  remedy: 'Migrate the database offline, or leave the tables out (excludeTables).',
   async check({ spec, source }) {
-    if (spec.mode !== 'Online') return [];
     const until = Date.now() + ALL_TABLES_MS;
     const [tooWide, wide, unmeasured]: [string[], string[], string[]] = [[], [], []];
     for (const table of await candidates(source, spec)) {
@@ -65,7 +67,7 @@ export const wideRows: DatabaseRule = {
 
 function finding(state: 'Failed' | 'Warning', names: readonly string[], what: string) {
   if (names.length === 0) return [];
-  return [{ state, message: `wide-rows: ${someNames(names)} ${what}.` }];
+  return [{ state, message: `${someNames(names)} ${what}.` }];
 }
 
 async function candidates(source: PgSession, spec: CheckedSpec): Promise<WideTable[]> {

@@ -2,7 +2,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { DATABASE_RULES, SERVER_RULES } from '../../shared/checks/registry.ts';
-import type { CheckedSpec, Finding } from '../../shared/checks/rule.ts';
+import type { CheckedSpec } from '../../shared/checks/rule.ts';
+import { runRules } from '../../shared/checks/runRules.ts';
+import type { RuleOutcome } from '../../shared/checks/runRules.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import { endpointOf, startTestCluster } from '../pg/copy/copyPair.ts';
 
@@ -31,16 +33,16 @@ async function findings(
   sql: string,
   change: Partial<CheckedSpec> = {},
   options: { user?: string; create?: string } = {},
-): Promise<Record<string, Finding[]>> {
+): Promise<Record<string, RuleOutcome['findings']>> {
   const database = `checks ${performance.now()}`;
   await cluster.run(`create database ${pg.escapeIdentifier(database)} ${options.create ?? ''}`);
   if (sql !== '') await cluster.run(sql, database);
   await using source = await open(database, options.user);
   await using target = await open('postgres');
-  const found: Record<string, Finding[]> = {};
-  for (const rule of DATABASE_RULES) {
-    const list = await rule.check({ database, spec: { ...ONLINE, ...change }, source, target });
-    if (list.length > 0) found[rule.id] = list;
+  const found: Record<string, RuleOutcome['findings']> = {};
+  const context = { database, spec: { ...ONLINE, ...change }, source, target };
+  for (const outcome of await runRules(DATABASE_RULES, context)) {
+    if (outcome.findings.length > 0) found[outcome.id] = outcome.findings;
   }
   expect((await target.query('select from pg_replication_slots')).rowCount).toBe(0);
   return found;
@@ -120,14 +122,14 @@ test("the server's rule: readiness as findings; what will be set later only warn
   await using source = await open('postgres');
   const rule = SERVER_RULES.find(({ id }) => id === 'logical-replication');
   const check = (change: Partial<CheckedSpec>, databaseCount = 1) =>
-    rule!.check({
+    runRules([rule!], {
       spec: { ...ONLINE, ...change },
       source,
       target: source,
       databaseCount,
       ownSlots: [],
       isSetupWanted: true,
-    });
+    }).then((outcomes) => outcomes.flatMap((outcome) => outcome.findings));
   expect(await check({})).toEqual([]);
   expect(await check({}, 500)).toMatchObject([{ state: 'Failed' }, { state: 'Failed' }]);
   expect(await check({ mode: 'Offline' }, 500)).toEqual([]);
