@@ -191,9 +191,12 @@ export class Group {
     await this.#begin();
     await work(this.#applier);
     await this.#applier.flush();
+    // The fence, and what a restart must know: values were read that are newer than the stream.
+    const { readBackUntil } = this.#applier;
     const fence = await this.#session.query(
-      'select from pgmove.progress where epoch = $1 for update',
-      [this.#options.epoch],
+      `update pgmove.progress set read_back_lsn = greatest(read_back_lsn, $2::pg_lsn)
+       where epoch = $1`,
+      [this.#options.epoch, readBackUntil === undefined ? null : formatLsn(readBackUntil)],
     );
     if (fence.rowCount !== 1) throw fencedError();
     await this.#session.query('commit');
