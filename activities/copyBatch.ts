@@ -1,4 +1,5 @@
 import type { BatchOutcome } from '../shared/contracts/activities.ts';
+import { isTransient, kindOf } from '../shared/errors/classify.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import type { CopyItem, TableOutcome } from '../shared/pg/copy/batch.ts';
 import { copyBatch } from '../shared/pg/copy/copyBatch.ts';
@@ -139,7 +140,9 @@ async function finish(
       await finishTable(session, works[0] as TableIndexWork, indexBuildOptions(plan));
     else await finishSmallTables(session, works, indexBuildOptions(plan));
     return new Map();
-  } catch {
+  } catch (error) {
+    // The batch is tried again: its rows are in, and what is built is left.
+    if (isTransient(kindOf(error))) throw error;
     // Which tables they were is found out one by one.
     return await finishEach(session, plan, works);
   }
@@ -155,6 +158,7 @@ async function finishEach(
     try {
       await finishTable(session, work, indexBuildOptions(plan));
     } catch (error) {
+      if (isTransient(kindOf(error))) throw error;
       errors.set(work.tableOid, `${work.schema}.${work.table}: ${messageOf(error)}`);
     }
   }

@@ -56,12 +56,20 @@ async function copyUnlogged(
     await sourceFacts(source),
     await targetShape(target, tables),
   );
-  const batches = planBatches(ready, { jobs: 1, serverVersion: source.serverVersion });
-  await copyAgain({
+  // Whole tables only: they are replaced in one transaction.
+  const whole = { jobs: 1, partBytes: Number.MAX_SAFE_INTEGER };
+  const batches = planBatches(ready, { ...whole, serverVersion: source.serverVersion });
+  const items = batches.flatMap((batch) => batch.items);
+  const results = await copyAgain({
     source: env.endpoint('source', database),
     target: env.endpoint('target', database),
-    items: batches.flatMap(({ items }) => items),
+    items,
     applicationName: `pgmove/${env.record.ref.name}/unlogged`,
     signal: env.signal,
   });
+  await env.stores.tables.updateMany(
+    env.record.ref.id,
+    database,
+    items.map(({ oid }, index) => ({ tableId: String(oid), rows: results[index]?.rows ?? 0 })),
+  );
 }

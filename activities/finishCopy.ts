@@ -1,6 +1,10 @@
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { markStep } from '../shared/pg/copy/control.ts';
+import type { PgSession } from '../shared/pg/connect.ts';
 import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { lostUnlogged } from './steps/lostUnlogged.ts';
+import type { LostTable } from './steps/lostUnlogged.ts';
 import { releaseReplication } from './steps/releaseReplication.ts';
 
 /**
@@ -21,7 +25,37 @@ defineActivity('finishCopy', async ({ ref, database, generation }, env) => {
   }
   if (failedTables > 0) return { failedTables };
   await using target = await env.open('target', database);
+  const lost = await lostUnlogged(env, database, target);
+  if (lost.length > 0) {
+    await copyAgainLater(env, database, target, lost);
+    return { failedTables: lost.length };
+  }
   await markStep(target, 'copyComplete', generation);
   await releaseReplication(env.stores, ref, database);
   return { failedTables: 0 };
 });
+
+/** A resume finds them not copied, and the snapshot still there. */
+async function copyAgainLater(
+  env: ActivityEnvironment,
+  database: string,
+  target: PgSession,
+  lost: readonly LostTable[],
+): Promise<void> {
+  await target.query(
+    `update pgmove.copies set state = 'pending', rows = 0, bytes = 0
+     where table_id = any ($1::oid[])`,
+    [lost.map(({ oid }) => oid)],
+  );
+  const error =
+    'It is unlogged, and the target crashed after it was copied: its rows are gone. Resume the migration.';
+  await env.stores.tables.updateMany(
+    env.record.ref.id,
+    database,
+    lost.map(({ oid, schema, name }) => ({
+      tableId: String(oid),
+      state: 'failed',
+      error: `${schema}.${name}: ${error}`,
+    })),
+  );
+}

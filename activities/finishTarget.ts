@@ -1,14 +1,20 @@
-import { analyze } from '../shared/pg/schema/analyze.ts';
+import { MigrationError } from '../shared/errors/migrationError.ts';
+import type { PgSession } from '../shared/pg/connect.ts';
+import { analyze, staleTables } from '../shared/pg/schema/analyze.ts';
 import { copyDatabaseProperties } from '../shared/pg/schema/databaseProperties.ts';
 import { copyLargeObjectMetadata } from '../shared/pg/schema/largeObjectMetadata.ts';
 import { switchOn } from '../shared/pg/schema/firingObjects.ts';
 import { refreshMaterializedViews } from '../shared/pg/schema/materializedViews.ts';
+import { notCarriedList } from '../shared/pg/schema/notCarried.ts';
+import type { NotCarried } from '../shared/pg/schema/notCarried.ts';
 import { applyOwnership } from '../shared/pg/schema/ownership.ts';
 import { restorePostData } from '../shared/pg/schema/postData.ts';
 import { applyPrivileges } from '../shared/pg/schema/privileges.ts';
 import { copySequences } from '../shared/pg/schema/sequences.ts';
 import { noteCompleting } from './steps/completing.ts';
 import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { lostUnlogged } from './steps/lostUnlogged.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { setOperation } from './steps/operation.ts';
 import { copiedGeneration, readSchemaPart } from './steps/schemaParts.ts';
@@ -48,11 +54,37 @@ defineActivity('finishTarget', async ({ ref, database, jobs }, env) => {
   await note(await refreshMaterializedViews(target, plan, { signal: env.signal }));
   await operation('Analyzing tables');
   const open = () => env.open('target', database);
-  await note(await analyze(open, { jobs, signal: env.signal }));
+  // Online it was done before the cutover: only what has changed much since costs time in it.
+  const isOnline = env.record.spec.mode === 'Online';
+  const stale = isOnline ? { tables: await staleTables(target) } : {};
+  await note(await analyze(open, { jobs, signal: env.signal, ...stale }));
   await operation('Setting owners and privileges');
   await note(await applyOwnership(target, plan));
   await note(await applyPrivileges(target, plan));
   await note(await copyLargeObjectMetadata(source, target));
   await note(await copyDatabaseProperties(target, env.targetName(database), plan.database));
+  await note(await checkUnlogged(env, database, target));
   return null;
 });
+
+/**
+ * The rows of unlogged tables that a crash of the target has emptied are not carried. Online the
+ * cutover fails for them, and copies them again when it is repeated.
+ */
+async function checkUnlogged(
+  env: ActivityEnvironment,
+  database: string,
+  target: PgSession,
+): Promise<NotCarried[]> {
+  const lost = await lostUnlogged(env, database, target);
+  if (lost.length === 0) return [];
+  const names = lost.map(({ schema, name }) => `${schema}.${name}`);
+  const why =
+    'The target crashed after it was copied, which empties unlogged tables: copy it again.';
+  if (env.record.spec.mode === 'Online') {
+    throw new MigrationError('dataFailed', `Table ${names.join(', ')}: ${why}`);
+  }
+  const report = notCarriedList();
+  for (const name of names) report.add('unloggedTable', `table ${name}`, why);
+  return report.items();
+}

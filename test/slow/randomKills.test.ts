@@ -5,6 +5,7 @@ import { differences, testMigration } from '../e2e/support/migrations.ts';
 import { useTestSite } from '../e2e/support/testSite.ts';
 import { OUTSIDE_URL } from '../e2e/support/testStack.ts';
 import type { TestStack } from '../e2e/support/testStack.ts';
+import { randomKills, victimsOf } from '../e2e/support/victims.ts';
 import { randomNumbers } from '../host/randomNumbers.ts';
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 20);
@@ -39,42 +40,12 @@ useTestSite(async (site) => {
   }
 });
 
-/** Whatever can die, and how it comes back. */
-const VICTIMS: Readonly<Record<string, () => Promise<void>>> = {
-  host: async () => {
-    await stack.kill('host');
-    await stack.start('host');
-  },
-  replicator: async () => {
-    await stack.kill('replicator');
-    await stack.start('replicator');
-  },
-  azurite: async () => {
-    await stack.kill('azurite');
-    await stack.start('azurite');
-  },
-  source: async () => {
-    await source.crash();
-    await source.start();
-  },
-  target: async () => {
-    await target.crash();
-    await target.start();
-  },
-};
-
 describe.skipIf(OUTSIDE_URL !== undefined)('whatever is killed, and whenever', () => {
   const random = randomNumbers(SEED);
-  const rounds = Array.from({ length: ROUNDS }, (_, round) => {
-    const names = Object.keys(VICTIMS);
-    return {
-      round,
-      kills: [1, 2].map(() => ({
-        afterMs: Math.floor(random() * 2_500),
-        victim: names[Math.floor(random() * names.length)] ?? 'host',
-      })),
-    };
-  });
+  const rounds = Array.from({ length: ROUNDS }, (_, round) => ({
+    round,
+    kills: randomKills(random, 2, 2_500),
+  }));
 
   it.each(rounds)(
     `the target is the same as the source (seed ${SEED}, round $round)`,
@@ -87,10 +58,11 @@ describe.skipIf(OUTSIDE_URL !== undefined)('whatever is killed, and whenever', (
         databases: ['shop'],
         properties: { targetDbNames: { shop: name }, verify: 'hash' },
       });
+      const victims = victimsOf({ stack, source, target });
       await migration.put();
       for (const { afterMs, victim } of kills) {
         await delay(afterMs);
-        await VICTIMS[victim]?.();
+        await victims[victim]?.();
       }
       let { currentStatus } = (await migration.ended(300_000)).properties;
       // A server may be away for longer than the retries of one step last; a resume is the remedy.

@@ -70,6 +70,27 @@ async function readTables(
   return rows.filter((row) => wanted.has(`${row.schema}\n${row.table}`));
 }
 
+/** A tenth of the rows, as autovacuum has it, and some for small tables. */
+const STALE_SHARE = 0.1;
+const STALE_ROWS = 50;
+
+/** Tables whose statistics are missing or old; materialized views, which have just been refreshed. */
+export async function staleTables(
+  session: PgSession,
+): Promise<{ schema: string; table: string }[]> {
+  const { rows } = await session.query<{ schema: string; table: string }>(
+    `select n.nspname as schema, c.relname as table
+     from pg_catalog.pg_class c
+       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+       left join pg_catalog.pg_stat_all_tables s on s.relid = c.oid
+     where c.relkind in ('r', 'm') and c.relpersistence <> 't' and n.nspname !~ '^pg_'
+       and n.nspname not in ('information_schema', 'pgmove')
+       and (c.relkind = 'm' or coalesce(s.last_analyze, s.last_autoanalyze) is null
+         or s.n_mod_since_analyze > ${STALE_SHARE} * c.reltuples + ${STALE_ROWS})`,
+  );
+  return rows;
+}
+
 /** Before 11 a statement takes one table; then many of them go as one simple query. */
 function cutStatements(tables: readonly AnalyzedTable[], serverVersion: number): string[] {
   const statements: string[] = [];

@@ -60,22 +60,29 @@ export async function targetDatabaseState(
     throw error;
   }
   try {
-    const control = await session.query(
-      "select from pg_catalog.pg_namespace where nspname = 'pgmove'",
-    );
-    const hasControlSchema = (control.rowCount ?? 0) > 0;
-    const { rows } = await session.query<{ name: string; count: string }>(USER_OBJECTS);
-    const first = rows[0];
-    if (first === undefined) return { state: 'empty', hasControlSchema };
-    return {
-      state: 'hasObjects',
-      hasControlSchema,
-      count: Number(first.count),
-      objects: rows.map((row) => row.name),
-    };
+    return await readDatabaseContent(session);
   } finally {
     await session.close();
   }
+}
+
+/** What stands in the session's database. */
+export async function readDatabaseContent(
+  session: PgSession,
+): Promise<Exclude<TargetDatabaseState, { state: 'absent' }>> {
+  const control = await session.query(
+    "select from pg_catalog.pg_namespace where nspname = 'pgmove'",
+  );
+  const hasControlSchema = (control.rowCount ?? 0) > 0;
+  const { rows } = await session.query<{ name: string; count: string }>(USER_OBJECTS);
+  const first = rows[0];
+  if (first === undefined) return { state: 'empty', hasControlSchema };
+  return {
+    state: 'hasObjects',
+    hasControlSchema,
+    count: Number(first.count),
+    objects: rows.map((row) => row.name),
+  };
 }
 
 /** template0, because only it takes another encoding and locale than its own. */

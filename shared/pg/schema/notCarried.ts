@@ -17,6 +17,7 @@ export interface NotCarried {
     | 'subscription'
     | 'eventTrigger'
     | 'userMapping'
+    | 'unloggedTable'
     | 'setting'
     | 'databaseProperty'
     | 'materializedView'

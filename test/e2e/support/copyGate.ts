@@ -19,8 +19,20 @@ create table public.gated (id integer primary key check (public.pass_gate(id)), 
 insert into public.gated select i, repeat('row ' || i, 20) from generate_series(1, 10000) i;
 `;
 
+/** A table whose index stands at the same gate: its rows are in by then. */
+export const GATED_INDEX_SQL = `
+create function public.stand(v integer) returns integer immutable language plpgsql as $$
+begin
+  perform pg_catalog.pg_advisory_xact_lock_shared(${KEY});
+  return v;
+end $$;
+create table public.slow (id integer);
+insert into public.slow values (1);
+create index on public.slow (public.stand(id));
+`;
+
 export interface CopyGate {
-  /** Waits until a COPY stands at the gate; its backend's pid. */
+  /** Waits until somebody stands at the gate; its backend's pid. */
   reached(): Promise<number>;
   open(): Promise<void>;
 }

@@ -1,0 +1,68 @@
+import * as df from 'durable-functions';
+import type {
+  ProbedDatabase,
+  ProbeInput,
+  ProbeOutput,
+  ServerProbe,
+} from '../shared/contracts/probe.ts';
+import type { ServerSpec } from '../shared/contracts/records.ts';
+import type { PgSession } from '../shared/pg/connect.ts';
+import type { SecretBundle } from '../shared/secrets/secretStore.ts';
+import { runtime } from '../shared/state/runtime.ts';
+import { openMaintenance } from './steps/maintenanceSession.ts';
+import { listDatabases, probeServer, unreachable } from './steps/probeServer.ts';
+
+type Side = 'source' | 'target';
+
+interface Looked {
+  probe: ServerProbe;
+  databases?: ProbedDatabase[];
+}
+
+/** Looks at servers of no migration. Reads only; what fails is part of the answer. */
+df.app.activity('probeServers', {
+  handler: async (input: unknown): Promise<ProbeOutput> => {
+    const { secretId, source, target, withDatabases } = input as ProbeInput;
+    const { secrets } = await runtime();
+    const bundle = (await secrets.get(secretId)) ?? {};
+    const [onSource, onTarget] = await Promise.all([
+      source === undefined ? undefined : look('source', source, bundle, withDatabases),
+      target === undefined ? undefined : look('target', target, bundle, false),
+    ]);
+    return {
+      ...(onSource === undefined ? {} : { source: onSource.probe }),
+      ...(onTarget === undefined ? {} : { target: onTarget.probe }),
+      ...(onSource?.databases === undefined ? {} : { databases: onSource.databases }),
+    };
+  },
+});
+
+async function look(
+  side: Side,
+  server: ServerSpec,
+  bundle: SecretBundle,
+  withDatabases: boolean,
+): Promise<Looked> {
+  try {
+    await using session = await open(side, server, bundle);
+    const probe = await probeServer(session);
+    return withDatabases ? { probe, databases: await listDatabases(session) } : { probe };
+  } catch (error) {
+    return { probe: unreachable(error) };
+  }
+}
+
+async function open(side: Side, server: ServerSpec, bundle: SecretBundle): Promise<PgSession> {
+  const { host, port, user, options } = server;
+  const isSource = side === 'source';
+  const endpoint = {
+    host,
+    port,
+    user,
+    database: 'postgres',
+    password: isSource ? bundle.sourcePassword : bundle.targetPassword,
+    tls: { ...server.tls, key: isSource ? bundle.sourceTlsKey : bundle.targetTlsKey },
+    ...(options === undefined ? {} : { options }),
+  };
+  return await openMaintenance(endpoint, 'pgmove/probe');
+}
