@@ -6,7 +6,10 @@ import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import type { Stores } from '../../shared/state/stores.ts';
 
 /** What of the durable client is used here. */
-export type Instances = Pick<DurableClient, 'startNew' | 'getStatus' | 'raiseEvent'>;
+export type Instances = Pick<
+  DurableClient,
+  'startNew' | 'getStatus' | 'raiseEvent' | 'purgeInstanceHistory'
+>;
 
 export type InstanceState =
   | { kind: 'missing' }

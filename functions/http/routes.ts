@@ -2,6 +2,7 @@ import type { HttpHandler } from '@azure/functions';
 import { SERVER_ROUTE } from '../../shared/api/path.ts';
 import { apiFunction } from './call.ts';
 import { cancelMigration, patchMigration } from './changeMigration.ts';
+import { getSourceDatabaseList, testConnectivity } from './connectivity.ts';
 import { createMigration } from './createMigration.ts';
 import { listTables } from './listTables.ts';
 import { checkNameAvailability, readMigrations } from './readMigrations.ts';
@@ -37,6 +38,16 @@ export const API_ROUTES: readonly ApiRoute[] = [
     name: 'checkMigrationNameAvailability',
     route: `${SERVER_ROUTE}/checkMigrationNameAvailability`,
     handler: apiFunction({ POST: checkNameAvailability }),
+  },
+  {
+    name: 'testConnectivity',
+    route: `${SERVER_ROUTE}/testConnectivity`,
+    handler: apiFunction({ POST: testConnectivity }),
+  },
+  {
+    name: 'getSourceDatabaseList',
+    route: `${SERVER_ROUTE}/getSourceDatabaseList`,
+    handler: apiFunction({ POST: getSourceDatabaseList }),
   },
   {
     name: 'resumeMigration',

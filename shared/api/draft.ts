@@ -61,7 +61,7 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
   return { location: body.location, tags: body.tags ?? {}, spec, wanted, secrets };
 }
 
-function sourceOf(p: PutProperties, sslMode: keyof typeof TLS_MODE_OF_SSL_MODE): ServerSpec {
+export function sourceOf(p: PutProperties, sslMode: keyof typeof TLS_MODE_OF_SSL_MODE): ServerSpec {
   const address = sourceAddress(
     p.sourceDbServerResourceId,
     p.sourceDbServerFullyQualifiedDomainName,
@@ -102,7 +102,7 @@ export function sourceAddress(resourceId?: string, domainName?: string): ServerA
   };
 }
 
-function targetOf(
+export function targetOf(
   path: ServerPath,
   p: PutProperties,
   sslMode: keyof typeof TLS_MODE_OF_SSL_MODE,

@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import {
+  connectionBodySchema,
+  connectivitySchema,
+  sourceDatabaseListSchema,
+} from './connectivity.ts';
 import { SERVER_ROUTE } from './path.ts';
 import {
   migrationListSchema,
@@ -32,6 +37,9 @@ const COMPONENTS = [
   nameAvailabilitySchema,
   tableListSchema,
   validationReportSchema,
+  connectionBodySchema,
+  connectivitySchema,
+  sourceDatabaseListSchema,
   errorSchema,
 ];
 
@@ -109,6 +117,22 @@ const OPERATIONS: readonly Operation[] = [
     summary: 'Whether a name is valid and free.',
     body: 'MigrationNameAvailabilityResource',
     answers: { 200: { schema: 'MigrationNameAvailability', description: 'The answer.' } },
+  },
+  {
+    path: `/${SERVER_ROUTE}/testConnectivity`,
+    method: 'post',
+    operationId: 'TestConnectivity',
+    summary: 'Whether the servers can be used as a migration would, and by whom. Nothing is kept.',
+    body: 'ConnectionProperties',
+    answers: { 200: { schema: 'Connectivity', description: 'What each side answered.' } },
+  },
+  {
+    path: `/${SERVER_ROUTE}/getSourceDatabaseList`,
+    method: 'post',
+    operationId: 'GetSourceDatabaseList',
+    summary: 'The databases of the source. Nothing is kept.',
+    body: 'ConnectionProperties',
+    answers: { 200: { schema: 'SourceDatabaseList', description: 'Largest first.' } },
   },
   {
     path: `${MIGRATION}/resume`,

@@ -9,6 +9,7 @@ export const ORCHESTRATORS = {
   migration: 'migrationOrchestrator',
   database: 'migrateDatabase',
   purge: 'purgeOrchestrator',
+  probe: 'probeOrchestrator',
 } as const;
 
 /** External events. They carry no payload: who is woken reads the state in the tables. */

@@ -21,6 +21,7 @@ test('has every operation, and every property of the resource', () => {
   );
   expect(ids.filter((id) => id !== undefined).sort()).toEqual([
     'CheckMigrationNameAvailability',
+    'GetSourceDatabaseList',
     'Migrations_Cancel',
     'Migrations_Create',
     'Migrations_Get',
@@ -30,6 +31,7 @@ test('has every operation, and every property of the resource', () => {
     'Migrations_Purge',
     'Migrations_Resume',
     'Migrations_Update',
+    'TestConnectivity',
   ]);
   const { properties } = document.components.schemas.Migration?.properties ?? {};
   expect(Object.keys(properties?.properties ?? {}).sort()).toEqual(
