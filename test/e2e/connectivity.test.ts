@@ -57,7 +57,7 @@ it('lists the databases of the source', async () => {
   const answer = await post('getSourceDatabaseList', connection('weak', 'Zauber-4711'));
   expect(answer.status, JSON.stringify(answer.body)).toBe(200);
   const databases = answer.body.value ?? [];
-  expect(databases.map(({ name }) => name).sort()).toEqual(['closed', 'postgres', 'shop']);
+  expect(databases.map(({ name }) => String(name)).sort()).toEqual(['closed', 'postgres', 'shop']);
   expect(databases).toContainEqual(
     expect.objectContaining({
       name: 'closed',

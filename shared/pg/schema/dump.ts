@@ -99,7 +99,7 @@ async function probe(source: PgEndpoint, options: DumpOptions): Promise<{ server
  * Everything that says where and who goes by the environment: a database name with `=` in it would
  * be read as a connection string in argv, and argv is public.
  */
-async function dumpEnvironment(
+export async function dumpEnvironment(
   source: PgEndpoint,
   folder: string,
   applicationName: string,

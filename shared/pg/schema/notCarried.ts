@@ -23,7 +23,9 @@ export interface NotCarried {
     | 'materializedView'
     | 'searchPath'
     | 'analyze'
-    | 'excludedDependent';
+    | 'excludedDependent'
+    | 'role'
+    | 'roleMembership';
   /** Why, as a sentence that also says what the operator can do. Equal reasons are one item. */
   reason: string;
   /** How many objects; `objects` names the first ones. */
