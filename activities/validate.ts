@@ -1,3 +1,4 @@
+import { connectionFailure, connectionFinding } from '../shared/checks/connectionFailure.ts';
 import { DATABASE_RULES, SERVER_RULES } from '../shared/checks/registry.ts';
 import type { CheckedSpec, DatabaseRuleContext, ServerRuleContext } from '../shared/checks/rule.ts';
 import { runRules, worst } from '../shared/checks/runRules.ts';
@@ -6,32 +7,28 @@ import type {
   ValidationItem,
   ValidationState,
 } from '../shared/contracts/records.ts';
+import { kindOf } from '../shared/errors/classify.ts';
+import type { PgSession } from '../shared/pg/connect.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { readinessOptions } from './steps/logicalReplicationGate.ts';
 import { openMaintenance } from './steps/maintenanceSession.ts';
-import { checkServers } from './steps/serverCheck.ts';
+import { lookAtTarget } from './steps/targetDatabase.ts';
 
 type Details = ValidationDetails;
 
 type Messages = NonNullable<ValidationItem['messages']>;
 
-/** Begins the validation anew: connectivity and versions of both servers. Idempotent. */
+/** Begins the validation anew, with what concerns the servers. Idempotent. */
 defineActivity('validateServers', async (_input, env) => {
   const validationStartTimeInUtc = new Date().toISOString();
-  const check = await checkServers(env);
-  const failed = 'problem' in check;
-  const version: ValidationItem = failed
-    ? item('SourceVersionValidation', [{ state: 'Failed', message: check.problem }])
-    : item('SourceVersionValidation', []);
-  const found = failed ? new Map<string, Messages>() : await runServerRules(env);
-  const messagesOf = (type: string) => item(type, found.get(type) ?? []);
+  const found = await checkBothServers(env);
   const serverLevelValidationDetails = [
-    messagesOf('AuthenticationAndConnectivityValidation'),
-    version,
-    messagesOf('ServerParametersValidation'),
-  ];
+    'AuthenticationAndConnectivityValidation',
+    'SourceVersionValidation',
+    'ServerParametersValidation',
+  ].map((type) => item(type, found.get(type) ?? []));
   await writeDetails(env, () => ({
     validationStartTimeInUtc,
     serverLevelValidationDetails,
@@ -40,15 +37,49 @@ defineActivity('validateServers', async (_input, env) => {
   return { failed: serverLevelValidationDetails.some(({ state }) => state === 'Failed') };
 });
 
-async function runServerRules(env: ActivityEnvironment): Promise<Map<string, Messages>> {
-  const { wanted, spec } = env.record;
-  const [first = 'postgres'] = wanted.databases;
-  await using source = await openMaintenance(env.endpoint('source', first), 'pgmove/validate');
-  await using target = await openMaintenance(env.endpoint('target', first), 'pgmove/validate');
-  const { databaseCount, ownSlots = [] } = await readinessOptions(env, wanted.databases);
-  const isSetupWanted = wanted.setupLogicalReplication;
-  const context = { spec, source, target, databaseCount, ownSlots, isSetupWanted };
-  return await findingsByType<ServerRuleContext>(env, SERVER_RULES, context);
+/** A server that cannot be reached is a finding: what the other one has is looked at another time. */
+async function checkBothServers(env: ActivityEnvironment): Promise<Map<string, Messages>> {
+  const [first = 'postgres'] = env.record.wanted.databases;
+  const opened = await Promise.allSettled(
+    (['source', 'target'] as const).map((side) =>
+      openMaintenance(env.endpoint(side, first), 'pgmove/validate'),
+    ),
+  );
+  const [onSource, onTarget] = opened;
+  await using source = onSource?.status === 'fulfilled' ? onSource.value : undefined;
+  await using target = onTarget?.status === 'fulfilled' ? onTarget.value : undefined;
+  if (source === undefined || target === undefined) {
+    const findings = opened.flatMap((result, at) =>
+      result.status === 'fulfilled'
+        ? []
+        : [connectionFinding(at === 0 ? 'source' : 'target', result.reason)],
+    );
+    return new Map([[connectionFailure.type, findings]]);
+  }
+  return await runServerRules(env, source, target);
+}
+
+async function runServerRules(
+  env: ActivityEnvironment,
+  source: PgSession,
+  target: PgSession,
+): Promise<Map<string, Messages>> {
+  const { wanted, spec, targetMetadata } = env.record;
+  const { databases } = wanted;
+  const { databaseCount, ownSlots = [] } = await readinessOptions(env, databases);
+  return await findingsByType<ServerRuleContext>(env, SERVER_RULES, {
+    spec,
+    source,
+    target,
+    databases,
+    databaseCount,
+    ownSlots,
+    isSetupWanted: wanted.setupLogicalReplication,
+    isOverwriteWanted: wanted.overwriteDbsInTarget,
+    ...(targetMetadata?.storageMb === undefined
+      ? {}
+      : { targetStorageMb: targetMetadata.storageMb }),
+  });
 }
 
 /** Runs every rule on one database. Idempotent: its part of the details is replaced. */
@@ -57,7 +88,16 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   const endpoint = env.endpoint('target', database);
   await using source = await env.open('source', database);
   await using target = await openMaintenance(endpoint, 'pgmove/validate');
-  const context = { database, spec: env.record.spec, source, target };
+  await using existing = await openExisting(env, database);
+  const { spec, wanted } = env.record;
+  const context: DatabaseRuleContext = {
+    database,
+    spec,
+    source,
+    target,
+    ...(existing === undefined ? {} : { existing }),
+    isOverwriteWanted: wanted.overwriteDbsInTarget,
+  };
   const found = await findingsByType<DatabaseRuleContext>(env, DATABASE_RULES, context);
   const summary = [...found].map(([type, findings]) => item(type, findings));
   const result = { databaseName: database, startedOn, endedOn: new Date().toISOString(), summary };
@@ -70,6 +110,22 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   }));
   return { failed: summary.some(({ state }) => state === 'Failed') };
 });
+
+/** The target database, where it is there and not this migration's work. */
+async function openExisting(
+  env: ActivityEnvironment,
+  database: string,
+): Promise<PgSession | undefined> {
+  try {
+    const { state, isOurs } = await lookAtTarget(env, database);
+    if (state.state === 'absent' || isOurs) return undefined;
+    return await env.open('target', database);
+  } catch (error) {
+    // Who may not even look at it is told so by the rule about the right to fill it.
+    if (kindOf(error) === 'permissionDenied') return undefined;
+    throw error;
+  }
+}
 
 /** Runs the rules; how long each took is in the log. */
 async function findingsByType<Context extends { spec: CheckedSpec }>(

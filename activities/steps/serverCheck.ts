@@ -1,8 +1,12 @@
+import { RESERVED_DATABASES } from '../../shared/checks/databaseNames.ts';
+import { sameServerProblem } from '../../shared/checks/sameServer.ts';
+import { versionProblem, versionText } from '../../shared/checks/serverVersions.ts';
 import type { ServerMetadata } from '../../shared/contracts/records.ts';
-import { clientBinaries } from '../../shared/pg/clientBinaries.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
 import { openMaintenance } from './maintenanceSession.ts';
+
+export { versionText };
 
 export interface SourceDatabase {
   name: string;
@@ -18,14 +22,6 @@ export type ServerCheck =
       databases: SourceDatabase[];
     };
 
-const OLDEST_SOURCE = 90500;
-
-/** pg_dump writes statements that older servers do not understand. */
-const OLDEST_TARGET = 110000;
-
-/** Databases that belong to the server or the service, never to a user. */
-const RESERVED = new Set(['template0', 'template1', 'azure_sys', 'azure_maintenance']);
-
 /**
  * Connects to both servers and checks what no migration can do without: versions, pg_dump, the
  * databases, and that the target is another place than the source.
@@ -35,7 +31,7 @@ const RESERVED = new Set(['template0', 'template1', 'azure_sys', 'azure_maintena
 export async function checkServers(env: ActivityEnvironment): Promise<ServerCheck> {
   const { wanted } = env.record;
   const [first = 'postgres'] = wanted.databases;
-  const reserved = wanted.databases.filter((name) => RESERVED.has(name));
+  const reserved = wanted.databases.filter((name) => RESERVED_DATABASES.has(name));
   if (reserved.length > 0) {
     return { problem: `Databases of the server cannot be migrated: ${reserved.join(', ')}.` };
   }
@@ -48,8 +44,8 @@ export async function checkServers(env: ActivityEnvironment): Promise<ServerChec
   if (onSource.status === 'rejected') throw onSource.reason;
   if (onTarget.status === 'rejected') throw onTarget.reason;
   if (source === undefined || target === undefined) throw new Error('unreachable');
-  const versionProblem = await checkVersions(source, target);
-  if (versionProblem !== undefined) return { problem: versionProblem };
+  const unsupported = await versionProblem(source, target);
+  if (unsupported !== undefined) return { problem: unsupported };
   const { rows } = await source.query<{ name: string; bytes: string | null }>(
     `select datname as name,
        case when pg_catalog.has_database_privilege(datname, 'connect')
@@ -66,7 +62,11 @@ export async function checkServers(env: ActivityEnvironment): Promise<ServerChec
       problem: `Databases that are not on the source: ${missing.join(', ')} (603102). Check dbsToMigrate.`,
     };
   }
-  const same = await sameServerProblem(env, source, target);
+  const same = await sameServerProblem(
+    source,
+    target,
+    wanted.databases.map((database) => ({ database, name: env.targetName(database) })),
+  );
   if (same !== undefined) return { problem: same };
   return {
     source: metadata(source),
@@ -77,64 +77,4 @@ export async function checkServers(env: ActivityEnvironment): Promise<ServerChec
 
 function metadata(session: PgSession): ServerMetadata {
   return { version: versionText(session.serverVersion) };
-}
-
-export function versionText(serverVersion: number): string {
-  const major = Math.floor(serverVersion / 10000);
-  if (major >= 10) return `${major}.${serverVersion % 10000}`;
-  return `${major}.${Math.floor(serverVersion / 100) % 100}.${serverVersion % 100}`;
-}
-
-async function checkVersions(source: PgSession, target: PgSession): Promise<string | undefined> {
-  const [from, to] = [source.serverVersion, target.serverVersion];
-  if (from < OLDEST_SOURCE) {
-    return `The source is PostgreSQL ${versionText(from)}; 9.5 is the oldest that can be migrated (603400).`;
-  }
-  if (Math.floor(to / 10000) < Math.floor(from / 10000)) {
-    return (
-      `The target (PostgreSQL ${versionText(to)}) is older than the source (${versionText(from)}). ` +
-      'Migrate to a server of the same or a newer major version.'
-    );
-  }
-  if (to < OLDEST_TARGET) {
-    return `The target is PostgreSQL ${versionText(to)}; 11 is the oldest that can be migrated to.`;
-  }
-  const { folder, majorVersion } = await clientBinaries();
-  if (majorVersion < Math.floor(from / 10000)) {
-    return (
-      `The source is PostgreSQL ${versionText(from)}, but pg_dump in ${folder} is of version ` +
-      `${majorVersion}. Install the client programs of version ${Math.floor(from / 10000)} or ` +
-      'newer, or set PG_BIN_DIR.'
-    );
-  }
-  return undefined;
-}
-
-/** Two names may lead to one server: its system identifier tells. */
-async function sameServerProblem(
-  env: ActivityEnvironment,
-  source: PgSession,
-  target: PgSession,
-): Promise<string | undefined> {
-  const [from, to] = await Promise.all([systemIdentifier(source), systemIdentifier(target)]);
-  if (from === undefined || from !== to) return undefined;
-  const names = env.record.wanted.databases;
-  const same = names.find((name) => names.includes(env.targetName(name)));
-  if (same === undefined) return undefined;
-  return (
-    `Source and target are the same server, and the database ${same} would be copied onto ` +
-    'a database of the source. Give another name in targetDbNames.'
-  );
-}
-
-/** Undefined where the user may not ask. */
-async function systemIdentifier(session: PgSession): Promise<string | undefined> {
-  try {
-    const { rows } = await session.query<{ id: string }>(
-      'select system_identifier::text as id from pg_catalog.pg_control_system()',
-    );
-    return rows[0]?.id;
-  } catch {
-    return undefined;
-  }
 }

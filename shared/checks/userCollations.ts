@@ -1,0 +1,71 @@
+import pg from 'pg';
+import type { PgSession } from '../pg/connect.ts';
+import { codeOf, messageOf } from '../errors/migrationError.ts';
+import { notOfExtension, userSchema } from './superuserOnly.ts';
+import type { DatabaseRule, Finding } from './rule.ts';
+
+interface Collation {
+  name: string;
+  provider: string;
+  collate: string | null;
+  ctype: string | null;
+  locale: string | null;
+  isDeterministic: boolean | null;
+}
+
+/** They are migrated; only their locale, or the target's ICU, may be missing. */
+export const userCollations: DatabaseRule = {
+  id: 'user-collations',
+  type: 'CollationsValidation',
+  severity: { offline: 'Failed', online: 'Failed' },
+  codes: ['603403'],
+  looksAt:
+    "User-defined collations that the target's server cannot create (tried in a transaction that is rolled back).",
+  remedy: 'Install the locale on the target (or a server with ICU), or drop the collation.',
+  needs: 'TEMPORARY on the target database postgres, to try them',
+  async check({ source, target }) {
+    const { rows } = await source.query<Collation>(
+      `select pg_catalog.format('%I.%I', n.nspname, l.collname) as name,
+         coalesce(j ->> 'collprovider', 'c') as provider, l.collcollate as collate,
+         l.collctype as ctype, coalesce(j ->> 'colllocale', j ->> 'colliculocale') as locale,
+         (j ->> 'collisdeterministic')::boolean as "isDeterministic"
+       from pg_catalog.pg_collation l
+       join pg_catalog.pg_namespace n on n.oid = l.collnamespace
+       cross join lateral (select pg_catalog.to_jsonb(l) as j) x
+       where ${userSchema('n.nspname')} and ${notOfExtension('pg_collation', 'l.oid')} order by 1`,
+    );
+    const findings: Finding[] = [];
+    for (const collation of rows) {
+      const refused = await refusal(target, collation);
+      if (refused === undefined) continue;
+      findings.push({
+        message: `The target cannot create the collation ${collation.name}: ${refused}.`,
+        steps:
+          'Install what it needs there, or give the columns that use it another one and drop it.',
+        sql: { on: 'source', statements: [`drop collation ${collation.name}`] },
+      });
+    }
+    return findings;
+  },
+};
+
+/** What PostgreSQL says to the same definition; nothing of it stays. */
+async function refusal(target: PgSession, collation: Collation): Promise<string | undefined> {
+  const { provider, collate, ctype, locale, isDeterministic } = collation;
+  const icuOrBuiltin = locale ?? collate ?? '';
+  const options =
+    provider === 'c'
+      ? `lc_collate = ${pg.escapeLiteral(collate ?? '')}, lc_ctype = ${pg.escapeLiteral(ctype ?? '')}`
+      : `provider = ${provider === 'i' ? 'icu' : 'builtin'}, locale = ${pg.escapeLiteral(icuOrBuiltin)}`;
+  const deterministic = isDeterministic === false ? ', deterministic = false' : '';
+  try {
+    await target.query('begin read write');
+    await target.query(`create collation pg_temp.pgmove_probe (${options}${deterministic})`);
+    return undefined;
+  } catch (error) {
+    if (codeOf(error) === '42501') throw error;
+    return messageOf(error);
+  } finally {
+    await target.query('rollback');
+  }
+}
