@@ -58,17 +58,12 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
     migrate: spec.option !== 'Validate',
     verify: spec.verify !== 'none',
     online: spec.mode === 'Online',
+    roles: spec.migrateRoles,
   };
 });
 
 /** What the resource can ask for and this version cannot do: said before anything is begun. */
 function unavailable(spec: MigrationSpec): string | undefined {
-  if (spec.migrateRoles) {
-    return (
-      'Roles are not migrated yet: create them on the target (pg_dumpall --globals-only lists them) ' +
-      'and leave migrateRoles "False". Owners and grants of roles that exist there are kept.'
-    );
-  }
   if (spec.migrationInstanceResourceId !== undefined) {
     return 'There is no runtime of that id: leave migrationInstanceResourceId out.';
   }

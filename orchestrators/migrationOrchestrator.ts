@@ -21,6 +21,7 @@ interface Plan {
   migrate: boolean;
   verify: boolean;
   online: boolean;
+  roles: boolean;
 }
 
 /** One migration, from its gates to its end. */
@@ -46,6 +47,10 @@ function* flow(
     if (goOn !== 'go') return goOn.failure;
   }
   if (!gate.plan.migrate) return undefined;
+  if (gate.plan.roles) {
+    const roles = yield* callActivity(context, 'migrateRoles', { ref });
+    if (!roles.ok) return roles.error.kind === 'canceled' ? undefined : roles.error.message;
+  }
   yield* migrateDatabases(context, ref, gate.plan);
   return undefined;
 }

@@ -10,6 +10,7 @@ export interface MigrateOptions {
   include?: string[];
   exclude?: string[];
   overwrite?: boolean;
+  roles?: boolean;
   verify: 'none' | 'counts' | 'hash';
   online?: boolean;
   /** Of an online migration only; absent is `auto`. */
@@ -56,6 +57,10 @@ export function registerMigrate(program: Command): void {
       collect,
     )
     .option('--overwrite', 'drop target databases that hold objects, and make them again')
+    .option(
+      '--roles',
+      'create the roles of the source that the target lacks, with their memberships',
+    )
     .addOption(
       new Option('--verify <how>', 'compare the tables of both sides after the copy')
         .choices(['none', 'counts', 'hash'])

@@ -8,6 +8,7 @@ export type BodyOptions = Pick<
   MigrateOptions,
   | 'online'
   | 'overwrite'
+  | 'roles'
   | 'fenceSource'
   | 'replicaIdentityFull'
   | 'setupReplication'
@@ -48,6 +49,7 @@ export async function migrationBody(
         : { targetDbNames: Object.fromEntries(renamed.map((pair) => [pair.source, pair.target])) }),
       overwriteDbsInTarget: options.overwrite ? 'True' : 'False',
       startDataMigration: 'True',
+      ...(options.roles ? { migrateRoles: 'True' } : {}),
       ...(options.verify === undefined ? {} : { verify: options.verify }),
       ...(options.fenceSource ? { fenceSource: 'True' } : {}),
       ...(options.replicaIdentityFull ? { setReplicaIdentityFull: 'True' } : {}),

@@ -10,6 +10,7 @@ export interface ValidateOptions {
   include?: string[];
   exclude?: string[];
   overwrite?: boolean;
+  roles?: boolean;
   online?: boolean;
   replicaIdentityFull?: boolean;
   setupReplication?: boolean;
@@ -52,6 +53,7 @@ export function registerValidate(program: Command): void {
       '--overwrite',
       'as the migration would: target databases that hold objects are replaced',
     )
+    .option('--roles', 'as the migration would: missing roles are created')
     .option('--online', 'for a migration by logical replication')
     .option('--replica-identity-full', 'with --online: as the migration would')
     .option('--setup-replication', 'with --online: as the migration would; nothing is set now')

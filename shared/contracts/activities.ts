@@ -39,6 +39,7 @@ export type GateOutcome =
       migrate: boolean;
       verify: boolean;
       online: boolean;
+      roles: boolean;
     }
   /** The wanted state of the row releases it, or this moment (ISO 8601). */
   | { next: 'wait'; until?: string }
@@ -99,6 +100,8 @@ export interface ActivityMap {
   validateServers: { input: MigrationInput; output: { failed: boolean } };
   validateDatabase: { input: DatabaseInput; output: { failed: boolean } };
   finishValidation: { input: MigrationInput & { goOn: boolean }; output: { failed: boolean } };
+  /** Before the first database: the roles that own its objects. */
+  migrateRoles: { input: MigrationInput; output: null };
   claimDatabase: {
     input: MigrationInput & { owner: string; lane: number; sequence: number };
     /** `isFresh`: no run has begun with it yet. */

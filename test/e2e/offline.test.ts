@@ -203,23 +203,6 @@ describe('gates', () => {
 });
 
 describe('what cannot be migrated', () => {
-  it.each([[{ migrateRoles: 'True' }, /Roles are not migrated/]])(
-    'is said before anything is begun: %o',
-    async (properties, message) => {
-      const migration = testMigration({
-        stack,
-        source,
-        target,
-        databases: ['postgres'],
-        properties,
-      });
-      await migration.put();
-      const { currentStatus } = (await migration.ended()).properties;
-      expect(currentStatus.state).toBe('Failed');
-      expect(currentStatus.error).toMatch(message);
-    },
-  );
-
   it('fails with the names of databases that the source does not have', async () => {
     const migration = testMigration({ stack, source, target, databases: ['nowhere'] });
     await migration.put();
