@@ -149,14 +149,16 @@ export class Group {
     return undefined;
   }
 
-  async endTransaction(): Promise<void> {
+  /** @returns a promise only where there is something to wait for. */
+  endTransaction(): Promise<void> | undefined {
     const current = this.#transaction();
-    if (this.#truncated.length > 0) await this.#truncateTables();
     this.#current = undefined;
-    if (current.isKnown) return;
-    this.#endLsn = current.endLsn;
-    this.#counters.transactions += 1;
-    if (current.isTouched) this.#xids.push(current.xid);
+    if (!current.isKnown) {
+      this.#endLsn = current.endLsn;
+      this.#counters.transactions += 1;
+      if (current.isTouched) this.#xids.push(current.xid);
+    }
+    return this.#truncated.length > 0 ? this.#truncateTables() : undefined;
   }
 
   /** Everything is sent to the target, in the open transaction. */
@@ -236,6 +238,7 @@ export class Group {
 
   async #writeHeld(): Promise<void> {
     await this.#begin();
+    await this.#applier.settle();
     await this.#held.flush();
   }
 

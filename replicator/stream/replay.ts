@@ -41,6 +41,8 @@ export async function replayHeld(
           await applier.add(applyTableOf(table), change, at);
         }
       }
+      // The next rows are read on the session that applies these.
+      await applier.settle();
       if (changes >= MOST_CHANGES || bytes >= MOST_BYTES) {
         isComplete = false;
         break;

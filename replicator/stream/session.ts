@@ -329,7 +329,8 @@ class StreamSession {
           group.beginTransaction(message.xid, message.endLsn, this.#appliedLsn);
           break;
         case 'C': {
-          await group.endTransaction();
+          const waits = group.endTransaction();
+          if (waits) await waits;
           if (!isFull(group)) break;
           if (index + 1 < messages.length) this.#backlog = messages.slice(index + 1);
           return true;
@@ -358,7 +359,8 @@ class StreamSession {
     if (group.endLsn === undefined) return;
     this.#watch.add(group.xids);
     await failPoint?.('midGroup');
-    await Promise.all([group.flush(), this.#watch.look()]);
+    await group.flush();
+    await this.#watch.look();
     await failPoint?.('beforeCommit');
     this.#appliedLsn = await group.commit(this.#watch.unconfirmed);
     await failPoint?.('committed');

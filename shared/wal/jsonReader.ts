@@ -5,8 +5,14 @@ import type { Value } from './messages.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Up to this size one string is made of a whole message, and values are cut from it. */
+/** Up to this size an escaped string is put together in a buffer that is there already. */
 const CUT_BYTES = 16 * 1024;
+
+/**
+ * Up to this size one string is made of a whole chunk of the stream, and values are cut from it:
+ * they share its bytes, which V8 does not move around when it collects garbage.
+ */
+const CHUNK_BYTES = 256 * 1024;
 
 /** A string that is longer is searched by native code. */
 const LONG_STRING_BYTES = 256;
@@ -38,10 +44,11 @@ export class JsonReader {
   readonly #fail: (why: string) => never;
   bytes: Buffer = NOTHING;
   at = 0;
-  #start = 0;
   #end = 0;
-  /** The message byte by byte, when it is short and was needed. */
-  #text: string | undefined;
+  /** What the text was made of: messages come many to a chunk. */
+  #chunk: Buffer = NOTHING;
+  /** The chunk byte by byte. */
+  #text = '';
   /** Of the last skipString. */
   #hasEscape = false;
   #hasHighByte = false;
@@ -52,18 +59,16 @@ export class JsonReader {
     this.#fail = fail;
   }
 
+  /** A Buffer object has the same bytes in each call. */
   begin(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes;
     this.at = start;
-    this.#start = start;
     this.#end = end;
-    this.#text = undefined;
   }
 
   /** Lets go of the message, which may be large. */
   release(): void {
     this.bytes = NOTHING;
-    this.#text = undefined;
   }
 
   expect(byte: number): void {
@@ -252,9 +257,13 @@ export class JsonReader {
   }
 
   #asciiText(start: number, end: number): string {
-    if (this.#end - this.#start > CUT_BYTES) return this.#latin1(start, end);
-    const text = (this.#text ??= this.bytes.latin1Slice(this.#start, this.#end));
-    return text.substring(start - this.#start, end - this.#start);
+    const { bytes } = this;
+    if (bytes !== this.#chunk) {
+      if (bytes.length > CHUNK_BYTES) return this.#latin1(start, end);
+      this.#chunk = bytes;
+      this.#text = bytes.latin1Slice(0, bytes.length);
+    }
+    return this.#text.substring(start, end);
   }
 
   #byteaText(start: number, end: number): string {

@@ -14,7 +14,9 @@ export interface ParserOptions {
 
 /**
  * Reads one message of wal2json (format version 2, with include-xids, include-lsn and
- * include-type-oids) that lies in `bytes` from `start` to `end`. Nothing of `bytes` is kept.
+ * include-type-oids) that lies in `bytes` from `start` to `end`. A Buffer object has to hold the
+ * same bytes in all calls: what was made of them once is used again. Texts of values may keep as
+ * much as a chunk of the stream in memory.
  *
  * @throws MigrationError dataFailed that names the table, never a value.
  */
@@ -34,7 +36,7 @@ export function createParser(options: ParserOptions): WalParser {
     try {
       return parser.parse(bytes, start, end);
     } finally {
-      parser.release();
+      parser.release(end - start);
     }
   };
 }
@@ -76,6 +78,9 @@ const VALUE = Buffer.from('value');
 
 const BYTEA_OID = 17;
 
+/** Values of a message above this size are not kept until the next one overwrites them. */
+const LARGE_BYTES = 64 * 1024;
+
 const ACTION = {
   begin: 0x42,
   commit: 0x43,
@@ -92,13 +97,17 @@ class Parser {
   readonly #relations = new Map<number, Relation[]>();
   /** Of the message that is being read. */
   #relation: Relation | undefined;
+  /** Values of the tuple that was read last; a copy has the length that is needed, and no more. */
+  readonly #tuple: Value[] = [];
 
   constructor(encoding: StreamEncoding) {
     this.#json = new JsonReader(encoding, (why) => this.#fail(why));
   }
 
-  release(): void {
+  /** Lets go of the message that was read. */
+  release(bytes: number): void {
     this.#json.release();
+    if (bytes > LARGE_BYTES) this.#tuple.length = 0;
   }
 
   parse(bytes: Buffer, start: number, end: number): WalMessage {
@@ -146,12 +155,12 @@ class Parser {
           this.#relation = this.#readTable(bytes, schemaStart, schemaEnd);
           break;
         case 'columns':
-          values = [];
-          columns = this.#readTuple(this.#known().columns, values);
+          columns = this.#readTuple(this.#known().columns);
+          values = this.#tuple.slice(0, columns.names.length);
           break;
         case 'identity':
-          identityValues = [];
-          identity = this.#readTuple(this.#known().identity, identityValues);
+          identity = this.#readTuple(this.#known().identity);
+          identityValues = this.#tuple.slice(0, identity.names.length);
           break;
         case 'transactional':
           isTransactional = json.readValue(false) === 't';
@@ -270,8 +279,11 @@ class Parser {
     return relation;
   }
 
-  #readTuple(root: ColumnNode, values: Value[]): ColumnSet {
+  /** Leaves the values in #tuple. */
+  #readTuple(root: ColumnNode): ColumnSet {
     const json = this.#json;
+    const values = this.#tuple;
+    let count = 0;
     const { bytes } = json;
     let node = root;
     json.expect(OPEN_BRACKET);
@@ -283,7 +295,7 @@ class Parser {
       }
       node = child;
       json.at += child.header.length;
-      values.push(json.readValue(child.typeOid === BYTEA_OID));
+      values[count++] = json.readValue(child.typeOid === BYTEA_OID);
       while (json.nextIs(COMMA)) {
         json.skipValue();
         json.expect(COLON);

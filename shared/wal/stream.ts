@@ -33,7 +33,7 @@ export interface WalStreamOptions {
   plugin: PluginOptions;
   /** Milliseconds between two reports of the confirmed position; default 1000. */
   feedbackEveryMs?: number;
-  /** Bytes of messages that may wait to be taken; the socket is paused above. Default 16 MiB. */
+  /** Bytes of messages that may wait to be taken; the socket is paused above. Default 4 MiB. */
   maxBufferedBytes?: number;
 }
 
@@ -70,7 +70,7 @@ const STREAM_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 const DEFAULT_FEEDBACK_MS = 1000;
-const DEFAULT_BUFFERED_BYTES = 16 * 1024 * 1024;
+const DEFAULT_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /** The confirmed position is reported at once when it moved that far. */
 const FEEDBACK_BYTES = 16n * 1024n * 1024n;

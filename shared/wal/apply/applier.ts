@@ -6,7 +6,7 @@ import type { RowChange } from '../messages.ts';
 import type { ApplyTable } from './catalog.ts';
 import { changeFailure } from './divergence.ts';
 import { ImpossibleSequence, TableMerge } from './merge.ts';
-import type { ChangeOrigin } from './merge.ts';
+import type { ChangeOrigin, TableStep } from './merge.ts';
 import type { ReadBack } from './readBack.ts';
 import { readBackChange } from './readBackSet.ts';
 import { applySet, CountMismatch } from './setBased.ts';
@@ -22,9 +22,9 @@ export interface ApplierOptions {
   isReplicaRole: boolean;
   /** Reads what a null of a float or numeric stands for; absent when the plugin tells it. */
   readBack?: ReadBack;
-  /** Default 20,000. */
+  /** Default 10,000; as many again are taken while these are executed. */
   maxPendingChanges?: number;
-  /** Default 16 MiB of messages. */
+  /** Default 8 MiB of messages. */
   maxPendingBytes?: number;
 }
 
@@ -44,8 +44,14 @@ export interface ApplyCounters {
  * caller rolls back and makes a new applier. `origin` objects are kept until the next flush.
  */
 export interface Applier {
-  /** Takes a change. Undefined when there is nothing to wait for; flushes at its bounds. */
+  /**
+   * Takes a change. At its bounds it executes what was added, and goes on taking changes meanwhile:
+   * nobody else may use the session before `settle` or `flush`. Undefined when there is nothing to
+   * wait for.
+   */
   add(table: ApplyTable, change: RowChange, origin: ChangeOrigin): Promise<void> | undefined;
+  /** Waits for what is being executed. */
+  settle(): Promise<void>;
   /** Empties tables together: their foreign keys may refer to each other. */
   truncate(tables: readonly ApplyTable[]): Promise<void>;
   /** Executes everything that was added. */
@@ -85,7 +91,7 @@ const REPLAYED_CLASSES = ['21', '22', '23'];
 const REPLAYED_CODES = ['428C9', '0A000'];
 
 export function createApplier(session: PgSession, options: ApplierOptions): Applier {
-  const { readBack, maxPendingChanges = 20_000, maxPendingBytes = 16 * 1024 * 1024 } = options;
+  const { readBack, maxPendingChanges = 10_000, maxPendingBytes = 8 * 1024 * 1024 } = options;
   const target = targetSession(session);
   const counters: ApplyCounters = {
     inserts: 0,
@@ -96,6 +102,7 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     replays: 0,
   };
   let pending = noChanges();
+  let running: Promise<void> | undefined;
   let isPrepared = false;
 
   const prepare = async (tables: Iterable<ApplyTable>): Promise<void> => {
@@ -111,13 +118,11 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     }
   };
 
-  const flush = async (): Promise<void> => {
-    const taken = pending;
-    if (taken.changes.length === 0) return;
-    pending = noChanges();
+  const execute = async (taken: PendingChanges): Promise<void> => {
     await prepare(new Set(taken.tables));
-    if (taken.changes.length === 1 || !(await applyMerged(target, taken, readBack))) {
-      if (taken.changes.length > 1) counters.replays += 1;
+    const onReplay = () => (counters.replays += 1);
+    if (taken.changes.length === 1 || !(await applyMerged(target, taken, readBack, onReplay))) {
+      if (taken.changes.length > 1) onReplay();
       await applyOneByOne(target, taken, readBack);
     }
     for (const { action } of taken.changes) {
@@ -126,25 +131,51 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     counters.applied += taken.changes.length;
   };
 
+  const settle = async (): Promise<void> => {
+    await running;
+    running = undefined;
+  };
+
+  /** Begins to execute what was added as soon as what came before is done. */
+  const begin = (): Promise<void> | undefined => {
+    if (running !== undefined) return settle().then(begin);
+    const taken = pending;
+    pending = noChanges();
+    running = execute(taken);
+    // Whoever waits for it next gets the error.
+    running.catch(() => undefined);
+    return undefined;
+  };
+
+  const flush = async (): Promise<void> => {
+    await settle();
+    if (pending.changes.length === 0) return;
+    await begin();
+    await settle();
+  };
+
   return {
     counters,
+    settle,
     flush,
     get readBackUntil() {
       return readBack?.until;
     },
 
     add(table, change, origin) {
+      const isLarge = change.bytes > maxPendingBytes;
       // A very large row goes by itself: in an array it would be escaped, and grow.
-      if (change.bytes > maxPendingBytes && pending.changes.length > 0) {
+      if (isLarge && (pending.changes.length > 0 || running !== undefined)) {
         return flush().then(() => this.add(table, change, origin));
       }
       pending.tables.push(table);
       pending.changes.push(change);
       pending.origins.push(origin);
       pending.bytes += change.bytes;
+      if (isLarge) return flush();
       const isFull =
         pending.changes.length >= maxPendingChanges || pending.bytes >= maxPendingBytes;
-      return isFull ? flush() : undefined;
+      return isFull ? begin() : undefined;
     },
 
     async truncate(tables) {
@@ -167,22 +198,36 @@ function noChanges(): PendingChanges {
   return { tables: [], changes: [], origins: [], bytes: 0 };
 }
 
-/** @returns false when the target does not take the changes as sets; then nothing was done. */
+/**
+ * Table by table. One whose changes the target does not take as sets gets them one by one, and the
+ * others are not touched by that.
+ *
+ * @returns false when that did not do either; then nothing was done.
+ */
 async function applyMerged(
   target: TargetSession,
   pending: PendingChanges,
   readBack: ReadBack | undefined,
+  onReplay: () => void,
 ): Promise<boolean> {
   const merges = mergeByTable(pending);
-  if (merges === undefined) return false;
+  const isAlone = merges.length === 1;
+  if (isAlone && merges[0]?.steps === undefined) return false;
   await target.session.query('savepoint pgmove_apply');
   let isDone = true;
   try {
     for (const { table, steps } of merges) {
-      for (const step of steps) {
-        if (step.kind === 'set') await applySet(target, step, readBack);
-        else await applyAlone(target, table, step.change, step.origin, readBack);
+      if (!isAlone) await target.session.query('savepoint pgmove_table');
+      try {
+        if (steps === undefined) throw new ImpossibleSequence();
+        await applySteps(target, table, steps, readBack);
+      } catch (error) {
+        if (isAlone || !isReplayed(error)) throw error;
+        onReplay();
+        await target.session.query('rollback to savepoint pgmove_table');
+        if (!(await replayTable(target, table, pending, readBack))) throw error;
       }
+      if (!isAlone) await target.session.query('release savepoint pgmove_table');
     }
   } catch (error) {
     if (!isReplayed(error)) throw wrapped(error);
@@ -193,25 +238,64 @@ async function applyMerged(
   return isDone;
 }
 
-function mergeByTable({ tables, changes, origins }: PendingChanges): TableMerge[] | undefined {
-  const merges = new Map<ApplyTable, TableMerge>();
-  let last: TableMerge | undefined;
-  try {
-    for (let i = 0; i < changes.length; i++) {
-      const [table, change, origin] = [tables[i], changes[i], origins[i]];
-      if (table === undefined || change === undefined || origin === undefined) continue;
-      if (last?.table !== table) last = merges.get(table);
-      if (last === undefined) {
-        last = new TableMerge(table);
-        merges.set(table, last);
-      }
-      last.add(change, origin);
-    }
-  } catch (error) {
-    if (error instanceof ImpossibleSequence) return undefined;
-    throw error;
+async function applySteps(
+  target: TargetSession,
+  table: ApplyTable,
+  steps: readonly TableStep[],
+  readBack: ReadBack | undefined,
+): Promise<void> {
+  for (const step of steps) {
+    if (step.kind === 'set') await applySet(target, step, readBack);
+    else await applyAlone(target, table, step.change, step.origin, readBack);
   }
-  return [...merges.values()];
+}
+
+/** @returns false when it needs the changes of other tables between its own. */
+async function replayTable(
+  target: TargetSession,
+  table: ApplyTable,
+  pending: PendingChanges,
+  readBack: ReadBack | undefined,
+): Promise<boolean> {
+  try {
+    await applyOneByOne(target, pending, readBack, table);
+    return true;
+  } catch (error) {
+    // The caller goes on with the error of the set, and then finds out in the order of the stream.
+    if (error instanceof MigrationError && error.kind === 'connectionFailed') throw error;
+    return false;
+  }
+}
+
+/** `steps` are absent for a sequence of changes that cannot be. */
+function mergeByTable({
+  tables,
+  changes,
+  origins,
+}: PendingChanges): { table: ApplyTable; steps: readonly TableStep[] | undefined }[] {
+  const merges = new Map<ApplyTable, TableMerge>();
+  const impossible = new Set<TableMerge>();
+  let last: TableMerge | undefined;
+  for (let i = 0; i < changes.length; i++) {
+    const [table, change, origin] = [tables[i], changes[i], origins[i]];
+    if (table === undefined || change === undefined || origin === undefined) continue;
+    if (last?.table !== table) last = merges.get(table);
+    if (last === undefined) {
+      last = new TableMerge(table);
+      merges.set(table, last);
+    }
+    if (impossible.has(last)) continue;
+    try {
+      last.add(change, origin);
+    } catch (error) {
+      if (!(error instanceof ImpossibleSequence)) throw error;
+      impossible.add(last);
+    }
+  }
+  return [...merges.values()].map((merge) => ({
+    table: merge.table,
+    steps: impossible.has(merge) ? undefined : merge.steps,
+  }));
 }
 
 /** In the order of the stream; only here it is decided that the target has diverged. */
@@ -219,10 +303,12 @@ async function applyOneByOne(
   target: TargetSession,
   { tables, changes, origins }: PendingChanges,
   readBack: ReadBack | undefined,
+  only?: ApplyTable,
 ): Promise<void> {
   for (let i = 0; i < changes.length; i++) {
     const [table, change, origin] = [tables[i], changes[i], origins[i]];
     if (table === undefined || change === undefined || origin === undefined) continue;
+    if (only !== undefined && table !== only) continue;
     try {
       await applyAlone(target, table, change, origin, readBack);
     } catch (error) {
@@ -246,7 +332,7 @@ async function applyAlone(
 }
 
 function isReplayed(error: unknown): boolean {
-  if (error instanceof CountMismatch) return true;
+  if (error instanceof CountMismatch || error instanceof ImpossibleSequence) return true;
   if (error instanceof MigrationError) return error.kind === 'diverged';
   const code = codeOf(error) ?? '';
   return REPLAYED_CODES.includes(code) || REPLAYED_CLASSES.includes(code.slice(0, 2));

@@ -63,7 +63,7 @@ export function deleteStatement(table: ApplyTable, key: ApplyKey): SetStatement 
   if (statement === undefined) {
     const sources = keySources(key);
     const text =
-      `delete from only ${table.sql} t using ${unnestSql(sources)} ` +
+      `delete from only ${table.sql} t using ${orderedSql(key, sources)} ` +
       `where ${joinSql(key, sources)}`;
     statement = { text, sources };
     deleteByKey.set(key, statement);
@@ -107,7 +107,7 @@ function makeUpdates(shape: Shape, key: ApplyKey): UpdateStatements {
     const text =
       chosen.length === 0
         ? `select from only ${table.sql} t join ${unnestSql(sources)} on ${joinSql(key, sources)}`
-        : `update only ${table.sql} t set ${setSql(key, sources)} from ${unnestSql(sources)} ` +
+        : `update only ${table.sql} t set ${setSql(key, sources)} from ${orderedSql(key, sources)} ` +
           `where ${joinSql(key, sources)}`;
     return { text, sources };
   };
@@ -164,6 +164,16 @@ export function unnestSql(sources: readonly ArraySource[], alias?: string): stri
   const arrays = sources.map(({ column }, i) => `$${i + 1}::${column.type.arraySql ?? 'text[]'}`);
   const names = sources.map((_source, i) => `c${i}`).join(', ');
   return `unnest(${arrays.join(', ')}) ${alias ?? `u (${names})`}`;
+}
+
+/**
+ * The same in the order of the key: pages of the table and of the index are then visited once, not
+ * once for each row. Only for types that surely have an order.
+ */
+function orderedSql(key: ApplyKey, sources: readonly ArraySource[]): string {
+  if (!key.columns.every(({ type }) => type.isPlain)) return unnestSql(sources);
+  const order = key.columns.map((_column, i) => `u.c${i}`).join(', ');
+  return `(select * from ${unnestSql(sources)} order by ${order}) u`;
 }
 
 function elementSql({ column }: ArraySource, i: number): string {
