@@ -30,7 +30,7 @@ export const targetEncoding: DatabaseRule = {
         'text that the former does not have stops the copy. If it is dropped, it is created anew:';
       findings.push({ message, ...cure });
     }
-    if (from.locale !== into.locale) {
+    if (spelling(from.locale) !== spelling(into.locale)) {
       const message =
         `The target database ${into.name} has the locale ${into.locale}, the source ${from.locale}: ` +
         'text sorts otherwise there. If it is dropped, it is created anew:';
@@ -39,3 +39,8 @@ export const targetEncoding: DatabaseRule = {
     return findings;
   },
 };
+
+/** C and POSIX are one, and so are UTF-8 and utf8. */
+function spelling(locale: string): string {
+  return locale.replaceAll('POSIX', 'C').replaceAll(/utf-?8/gi, 'utf8');
+}

@@ -33,8 +33,6 @@ interface Case {
   sourceUser?: string;
   online?: true;
   create?: string;
-  /** What is left after the remedy, where that is not nothing. */
-  left?: 'Warning';
 }
 
 const CASES: Case[] = [

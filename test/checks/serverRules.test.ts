@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestCluster } from '../pg/copy/copyPair.ts';
+import { connect } from '../../shared/pg/connect.ts';
+import { connectionFinding } from '../../shared/checks/connectionFailure.ts';
+import { versionProblem } from '../../shared/checks/serverVersions.ts';
+import type { ServerRuleContext } from '../../shared/checks/rule.ts';
+import { applyRemedies, checkServers, newDatabase, ONLINE, SPEC } from './support/ruleBench.ts';
+import type { Bench, Users } from './support/ruleBench.ts';
+import { endpointOf } from '../pg/copy/copyPair.ts';
+
+let bench: Bench;
+
+beforeAll(async () => {
+  const [source, target] = await Promise.all([
+    startTestCluster({ settings: { max_connections: '20', wal_level: 'replica' } }),
+    startTestCluster({ settings: { max_connections: '20' } }),
+  ]);
+  bench = { source, target };
+});
+afterAll(() => Promise.all([bench.source.stop(), bench.target.stop()]));
+
+/** The rule fails with the message, and has nothing to say once its remedy was applied. */
+async function failsUntilCured(
+  rule: string,
+  message: RegExp,
+  options: Users & Partial<ServerRuleContext> & { databases: readonly string[] },
+  state = 'Failed',
+  restart?: 'source' | 'target',
+): Promise<void> {
+  const look = async () =>
+    (await checkServers(bench, options.databases, { ...options, rule }))[rule];
+  const found = await look();
+  expect(found).toMatchObject([{ state, message: expect.stringMatching(message) as string }]);
+  await applyRemedies(bench, 'postgres', found ?? []);
+  if (restart !== undefined) {
+    await bench[restart].halt();
+    await bench[restart].start();
+  }
+  expect(await look()).toBeUndefined();
+}
+
+test('two plain servers have no findings', async () => {
+  const database = await newDatabase(bench.source);
+  expect(await checkServers(bench, [database])).toEqual({});
+});
+
+test('target-databases: the right to create, to fill and to drop databases', async () => {
+  await bench.target.run('create role weak login');
+  const targetUser = 'weak';
+  await failsUntilCured(
+    'target-databases',
+    /^target-databases \(603115\): weak may not create databases on the target, and fresh are/,
+    { databases: ['fresh'], targetUser },
+  );
+  const there = await newDatabase(bench.target);
+  await failsUntilCured(
+    'target-databases',
+    /^target-databases \(603117\): weak does not own checks \d+ on the target, and may not create ev/,
+    { databases: [there], targetUser },
+  );
+  const other = await newDatabase(bench.target);
+  await failsUntilCured(
+    'target-databases',
+    /^target-databases \(603117\): .* and may not drop them/,
+    { databases: [other], targetUser, isOverwriteWanted: true },
+  );
+});
+
+test('target-sessions: those of others are to be ended', async () => {
+  await bench.target.run('create role ender login createdb');
+  const database = await newDatabase(bench.target);
+  const client = await bench.target.connect(database);
+  try {
+    await failsUntilCured(
+      'target-sessions',
+      /^target-sessions \(603111\): ender may not end sessions .*; now there are 1\./,
+      { databases: [database], targetUser: 'ender', isOverwriteWanted: true },
+    );
+  } finally {
+    await client.end();
+  }
+});
+
+test('create-roles: only where roles are to be migrated', async () => {
+  await bench.target.run('create role plain login');
+  await failsUntilCured('create-roles', /^create-roles \(603116\): plain may not create roles/, {
+    databases: [],
+    targetUser: 'plain',
+    spec: { ...SPEC, migrateRoles: true },
+  });
+});
+
+test('source-databases: missing ones, and those that are closed to the user', async () => {
+  await bench.source.run('create role guest login');
+  const database = await newDatabase(bench.source);
+  await bench.source.run(`revoke connect on database "${database}" from public`);
+  const found = await checkServers(bench, ['nowhere'], { rule: 'source-databases' });
+  expect(found['source-databases']).toEqual([
+    {
+      state: 'Failed',
+      message:
+        'source-databases (603102): Databases that are not on the source: nowhere. Check dbsToMigrate.',
+    },
+  ]);
+  await failsUntilCured(
+    'source-databases',
+    /^source-databases \(603110\): The source's user may not connect to checks \d+\./,
+    { databases: [database], sourceUser: 'guest' },
+  );
+});
+
+test('database-names: reserved, too long after mapping, and doubled', async () => {
+  const long = 'ä'.repeat(32);
+  const spec = { ...SPEC, targetDbNames: { a: long, b: 'x', c: 'x' } };
+  const databases = ['azure_sys', 'a', 'b', 'c'];
+  const found = await checkServers(bench, databases, { rule: 'database-names', spec });
+  expect(found['database-names']?.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/cannot be migrated: azure_sys\. Leave/),
+    expect.stringMatching(new RegExp(`longer than 63 bytes: ${long}`)),
+    expect.stringMatching(/one name on the target: x\./),
+  ]);
+  const cured = { ...SPEC, targetDbNames: { a: long.slice(1), b: 'x', c: 'y' } };
+  expect(
+    await checkServers(bench, ['a', 'b', 'c'], { rule: 'database-names', spec: cured }),
+  ).toEqual({});
+});
+
+test('same-server: a database would be copied onto one of the source', async () => {
+  const one = { source: bench.source, target: bench.source };
+  const check = (targetDbNames: Record<string, string>) =>
+    checkServers(one, ['a'], { rule: 'same-server', spec: { ...SPEC, targetDbNames } });
+  expect((await check({}))['same-server']).toMatchObject([{ state: 'Failed' }]);
+  expect(await check({ a: 'b' })).toEqual({});
+});
+
+test('connections: the limits of the server and of the user against the jobs', async () => {
+  await bench.source.run('create role few login connection limit 3');
+  const spec = { ...SPEC, jobs: 4 };
+  await failsUntilCured(
+    'connections',
+    /few may have 3 connections to the source, uses 0 already, and the migration up to 8\./,
+    { databases: ['a'], sourceUser: 'few', spec },
+    'Warning',
+  );
+  const many = () =>
+    checkServers(bench, ['a'], { rule: 'connections', spec: { ...SPEC, jobs: 18 } });
+  const { connections = [] } = await many();
+  expect(connections.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^connections: The source has \d+ free connections of 20, .* up to 22\./),
+    expect.stringMatching(/^connections: The target has \d+ free connections of 20, .* up to 22\./),
+  ]);
+  await applyRemedies(bench, 'postgres', connections);
+  for (const cluster of [bench.source, bench.target]) {
+    await cluster.halt();
+    await cluster.start();
+  }
+  expect(await many()).toEqual({});
+});
+
+test('logical-replication: wal_level, and what ALTER SYSTEM and a restart make of it', async () => {
+  await failsUntilCured(
+    'logical-replication',
+    /^logical-replication: wal_level of the source is replica, it must be logical \(603107\)/,
+    { databases: ['a'], spec: ONLINE },
+    'Failed',
+    'source',
+  );
+});
+
+test('target-storage: where its size is known', async () => {
+  const database = await newDatabase(bench.source);
+  const check = (targetStorageMb: number) =>
+    checkServers(bench, [database], { rule: 'target-storage', targetStorageMb });
+  expect((await check(1))['target-storage']).toMatchObject([{ state: 'Failed' }]);
+  expect(await check(1000)).toEqual({});
+});
+
+test('server-versions: what no migration goes between', async () => {
+  const problem = (from: number, to: number) =>
+    versionProblem({ serverVersion: from }, { serverVersion: to });
+  expect(await problem(90400, 150000)).toMatch(/603400/);
+  expect(await problem(150000, 140000)).toMatch(/older than the source/);
+  expect(await problem(90600, 100000)).toMatch(/11 is the oldest/);
+  expect(await problem(990000, 990000)).toMatch(/pg_dump in .* is of version/);
+  expect(await problem(150000, 150000)).toBeUndefined();
+});
+
+test('connection: TLS, network and login are findings with their codes', async () => {
+  const { target } = bench;
+  const failure = async (change: object) => {
+    const endpoint = { ...endpointOf(target, 'postgres'), ...change };
+    const error: unknown = await connect(endpoint, { applicationName: 'pgmove/test' }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    return connectionFinding('target', error).message;
+  };
+  expect(await failure({ port: 1 })).toMatch(/^connection \(603000\): The target cannot be/);
+  expect(await failure({ tls: { mode: 'require' } })).toMatch(/^connection \(603001\): .*sslMode/);
+  expect(await failure({ user: 'nobody here' })).toMatch(/^connection \(603100\): .*password/);
+});
