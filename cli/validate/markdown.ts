@@ -61,9 +61,7 @@ function findingText(finding: ValidationFinding): string {
     `### ${text(finding.databaseName ?? 'Servers')}: ${text(rule)}`,
     text(finding.message),
   ];
-  const { objects = [], remedy } = finding;
-  if (objects.length > 0) parts.push(objects.map((name) => `- ${code(name)}`).join('\n'));
-  if (remedy !== undefined && !finding.message.includes(remedy)) parts.push(remedyText(remedy));
+  if (finding.remedy !== undefined) parts.push(remedyText(finding.remedy));
   return parts.join('\n\n');
 }
 
@@ -71,7 +69,7 @@ function findingText(finding: ValidationFinding): string {
 function remedyText(remedy: string): string {
   const longest = Math.max(2, ...[...remedy.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
-  return `Remedy:\n\n${fence}\n${remedy}\n${fence}`;
+  return `Remedy:\n\n${fence}sql\n${remedy}\n${fence}`;
 }
 
 /** Names may hold anything; none of it may become markup. */

@@ -60,12 +60,7 @@ function renderFinding(finding: ValidationFinding, isColored: boolean): string {
   const where = printable(finding.databaseName ?? 'servers');
   const rule = [ruleId ?? type, code].filter(Boolean).join(', ');
   const text = [`${styled}  ${where}  ${rule}`, indent(lines(finding.message))];
-  const { objects, remedy } = finding;
-  const isNamed = (name: string) => finding.message.includes(name);
-  if (objects !== undefined && !objects.every(isNamed)) {
-    text.push(...objects.map((name) => `    ${printable(name)}`));
-  }
-  if (remedy !== undefined && !isNamed(remedy)) text.push(indent(lines(remedy)));
+  if (finding.remedy !== undefined) text.push(indent(lines(finding.remedy)));
   return `${text.join('\n')}\n`;
 }
 

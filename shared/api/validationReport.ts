@@ -21,8 +21,7 @@ const findingSchema = z
     ruleId: z.string().optional(),
     code: z.string().optional().describe('Of the published service, where it has one.'),
     message: z.string(),
-    objects: z.array(z.string()).optional(),
-    remedy: z.string().optional().describe('SQL or steps.'),
+    remedy: z.string().optional().describe('SQL, to be run as it is.'),
   })
   .meta({ id: 'ValidationFinding', description: 'An addition of pgmove.' });
 
@@ -103,26 +102,34 @@ export function toValidationReport(record: MigrationRecord): ValidationReport {
   };
 }
 
-/** What a rule left of a finding beside its text, as far as it did. */
-type StoredMessage = NonNullable<ValidationItem['messages']>[number] &
-  Partial<Pick<ValidationFinding, 'ruleId' | 'code' | 'objects' | 'remedy'>>;
-
 function findingsOf(items: readonly ValidationItem[], databaseName?: string): ValidationFinding[] {
   return items.flatMap(({ type, messages = [] }) =>
-    messages.map((stored: StoredMessage) => {
-      const { ruleId, code, objects, remedy } = stored;
-      return {
-        state: stored.state,
-        ...(databaseName === undefined ? {} : { databaseName }),
-        type,
-        ...(ruleId === undefined ? {} : { ruleId }),
-        ...(code === undefined ? {} : { code }),
-        message: stored.message,
-        ...(objects === undefined ? {} : { objects }),
-        ...(remedy === undefined ? {} : { remedy }),
-      };
-    }),
+    messages.map(({ state: found, message }) => ({
+      state: found,
+      ...(databaseName === undefined ? {} : { databaseName }),
+      type,
+      ...partsOf(message),
+    })),
   );
+}
+
+/** `rule-id (code): what is wrong. On the source: statements`, or `rule-id could not be checked: …`. */
+const RULE_MESSAGE = /^([a-z][a-z0-9]*(?:-[a-z0-9]+)+)(?: \((\d{6})\))?(?:: | (?=could not be ))/;
+const REMEDY = / On the (source|target): ([^]+)$/;
+
+/** A message of the published shape is one text, which has all that a rule says. */
+function partsOf(text: string): Pick<ValidationFinding, 'message' | 'ruleId' | 'code' | 'remedy'> {
+  const prefix = RULE_MESSAGE.exec(text);
+  if (prefix === null) return { message: text };
+  const [whole, ruleId = '', code] = prefix;
+  const rest = text.slice(whole.length);
+  const remedy = REMEDY.exec(rest);
+  return {
+    ruleId,
+    ...(code === undefined ? {} : { code }),
+    message: remedy === null ? rest : rest.slice(0, remedy.index),
+    ...(remedy === null ? {} : { remedy: `-- On the ${remedy[1]}:\n${remedy[2]}` }),
+  };
 }
 
 function rank(finding: ValidationFinding): number {

@@ -35,7 +35,11 @@ const VALIDATION: ValidationDetails = {
           state: 'Failed',
           messages: [
             { state: 'Warning', message: 'unlogged: t' },
-            { state: 'Failed', message: 'not readable: u' },
+            {
+              state: 'Failed',
+              message:
+                'tables-readable (603110): not readable: u. On the source: grant select on u to me;',
+            },
           ],
         },
       ],
@@ -65,10 +69,15 @@ test('the report has what failed first, with the databases and the times', async
     validationDetails: VALIDATION,
   });
   expect(report.findings.map((item) => [item.state, item.databaseName, item.message])).toEqual([
-    ['Failed', 'shop', 'not readable: u'],
+    ['Failed', 'shop', 'not readable: u.'],
     ['Warning', undefined, 'wal_sender_timeout is 60s'],
     ['Warning', 'shop', 'unlogged: t'],
   ]);
+  expect(report.findings[0]).toMatchObject({
+    ruleId: 'tables-readable',
+    code: '603110',
+    remedy: '-- On the source:\ngrant select on u to me;',
+  });
   expect(JSON.stringify(body)).not.toContain('assword');
 });
 

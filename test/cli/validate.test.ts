@@ -48,8 +48,7 @@ const FAILED: ValidationReport = {
       databaseName: 'shop',
       type: 'SchemaValidation',
       ruleId: 'tables-readable',
-      message: 'Tables cannot be read.',
-      objects: ['public.`odd` | name'],
+      message: 'Tables cannot be read: public.`odd` | name.',
       remedy: 'grant select on all tables in schema public to me;',
     },
     { state: 'Warning', type: 'ServerParametersValidation', message: 'a *slow* server' },
@@ -100,9 +99,9 @@ test('a report that cannot be written is said before anything is done', async ()
 
 test('names are no markup in Markdown, and a remedy is there as it is', () => {
   const text = renderMarkdown(FAILED);
-  expect(text).toContain('- `` public.`odd` | name ``');
+  expect(text).toContain('public.\\`odd\\` \\| name');
   expect(text).toContain('a \\*slow\\* server');
-  expect(text).toContain('```\ngrant select on all tables in schema public to me;\n```');
+  expect(text).toContain('```sql\ngrant select on all tables in schema public to me;\n```');
   expect(text).toContain('| shop | store | Failed | 1 | 0 |');
 });
 
