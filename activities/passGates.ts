@@ -59,6 +59,7 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
     verify: spec.verify !== 'none',
     online: spec.mode === 'Online',
     roles: spec.migrateRoles,
+    dryRun: validate && spec.dryRunSchema === true,
   };
 });
 

@@ -22,6 +22,7 @@ interface Plan {
   verify: boolean;
   online: boolean;
   roles: boolean;
+  dryRun: boolean;
 }
 
 /** One migration, from its gates to its end. */
@@ -89,6 +90,13 @@ function* validate(
       context,
       group.map((database) => context.df.callActivity('validateDatabase', { ref, database })),
     );
+    if (!plan.dryRun) continue;
+    for (const database of group) {
+      const tried = yield* callActivity(context, 'dryRunSchema', { ref, database });
+      // Servers that cannot be used are told of already.
+      const isTold = begun.value.failed || (!tried.ok && tried.error.kind === 'canceled');
+      if (!tried.ok && !isTold) return { failure: tried.error.message };
+    }
   }
   const finished = yield* callActivity(context, 'finishValidation', { ref, goOn: plan.migrate });
   if (!finished.ok) {

@@ -15,7 +15,7 @@ export type BodyOptions = Pick<
   | 'include'
   | 'exclude'
   | 'jobs'
-> & { verify?: MigrateOptions['verify'] };
+> & { verify?: MigrateOptions['verify']; dryRun?: boolean };
 
 /** The body of the PUT for one `pgmove migrate`, or one `pgmove validate`. */
 export async function migrationBody(
@@ -50,6 +50,7 @@ export async function migrationBody(
       overwriteDbsInTarget: options.overwrite ? 'True' : 'False',
       startDataMigration: 'True',
       ...(options.roles ? { migrateRoles: 'True' } : {}),
+      ...(options.dryRun ? { dryRunSchema: 'True' } : {}),
       ...(options.verify === undefined ? {} : { verify: options.verify }),
       ...(options.fenceSource ? { fenceSource: 'True' } : {}),
       ...(options.replicaIdentityFull ? { setReplicaIdentityFull: 'True' } : {}),

@@ -11,6 +11,7 @@ export interface ValidateOptions {
   exclude?: string[];
   overwrite?: boolean;
   roles?: boolean;
+  dryRun?: boolean;
   online?: boolean;
   replicaIdentityFull?: boolean;
   setupReplication?: boolean;
@@ -54,6 +55,10 @@ export function registerValidate(program: Command): void {
       'as the migration would: target databases that hold objects are replaced',
     )
     .option('--roles', 'as the migration would: missing roles are created')
+    .option(
+      '--dry-run',
+      'restore the schema into a scratch database of the target, and drop it again',
+    )
     .option('--online', 'for a migration by logical replication')
     .option('--replica-identity-full', 'with --online: as the migration would')
     .option('--setup-replication', 'with --online: as the migration would; nothing is set now')

@@ -35,6 +35,7 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
     jobs: p.jobs ?? defaults.jobs,
     verify: p.verify ?? 'none',
     migrateRoles: p.migrateRoles === 'True',
+    ...(p.dryRunSchema === 'True' ? { dryRunSchema: true } : {}),
     fenceSource: p.fenceSource === 'True',
     setReplicaIdentityFull: p.setReplicaIdentityFull === 'True',
     migrationInstanceResourceId: p.migrationInstanceResourceId,

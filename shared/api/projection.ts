@@ -160,6 +160,7 @@ function specProperties(record: MigrationRecord) {
     targetDbServerResourceId: serverResourceId(record),
     targetDbServerFullyQualifiedDomainName: spec.target.fullyQualifiedDomainName,
     migrateRoles: toBooleanText(spec.migrateRoles),
+    ...(spec.dryRunSchema === true ? { dryRunSchema: toBooleanText(true) } : {}),
     fenceSource: toBooleanText(spec.fenceSource),
     setReplicaIdentityFull: toBooleanText(spec.setReplicaIdentityFull),
     targetDbNames: spec.targetDbNames,

@@ -124,6 +124,11 @@ const fixed = {
     .max(64, 'must be between 1 and 64')
     .optional()
     .describe('An addition of pgmove: connections that copy at once. Default: PGMOVE_JOBS.'),
+  dryRunSchema: booleanText
+    .optional()
+    .describe(
+      'An addition of pgmove: the validation restores the schema into a scratch database of the target, which it drops again. Default False.',
+    ),
   verify: oneOf(VERIFY_MODES)
     .optional()
     .describe('An addition of pgmove: comparison after the copy. Default none.'),

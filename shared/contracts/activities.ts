@@ -40,6 +40,7 @@ export type GateOutcome =
       verify: boolean;
       online: boolean;
       roles: boolean;
+      dryRun: boolean;
     }
   /** The wanted state of the row releases it, or this moment (ISO 8601). */
   | { next: 'wait'; until?: string }
@@ -99,6 +100,8 @@ export interface ActivityMap {
   passGates: { input: MigrationInput; output: GateOutcome };
   validateServers: { input: MigrationInput; output: { failed: boolean } };
   validateDatabase: { input: DatabaseInput; output: { failed: boolean } };
+  /** Adds to what validateDatabase wrote. */
+  dryRunSchema: { input: DatabaseInput; output: null };
   finishValidation: { input: MigrationInput & { goOn: boolean }; output: { failed: boolean } };
   /** Before the first database: the roles that own its objects. */
   migrateRoles: { input: MigrationInput; output: null };

@@ -42,6 +42,8 @@ export interface MigrationSpec {
   jobs: number;
   verify: VerifyMode;
   migrateRoles: boolean;
+  /** With a validation: the schema is restored into a scratch database of the target. */
+  dryRunSchema?: boolean;
   /** Online: at cutover the source is closed to everybody but this migration. */
   fenceSource: boolean;
   /** Online: tables without a usable replica identity get FULL for the time of the migration. */

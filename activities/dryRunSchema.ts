@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ValidationItem } from '../shared/contracts/records.ts';
+import { kindOf } from '../shared/errors/classify.ts';
+import { messageOf } from '../shared/errors/migrationError.ts';
+import { connect } from '../shared/pg/connect.ts';
+import { withDatabase } from '../shared/pg/endpoint.ts';
+import { renderArchive } from '../shared/pg/schema/archive.ts';
+import { createTargetDatabase, dropTargetDatabase } from '../shared/pg/schema/database.ts';
+import { tryRestore } from '../shared/pg/schema/dryRun.ts';
+import type { DryRunFailure } from '../shared/pg/schema/dryRun.ts';
+import { dumpSchema } from '../shared/pg/schema/dump.ts';
+import { planSchema } from '../shared/pg/schema/planSchema.ts';
+import { defineActivity } from './steps/defineActivity.ts';
+import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { excludedRelations } from './steps/excludedRelations.ts';
+import { openMaintenance } from './steps/maintenanceSession.ts';
+
+const RULE = 'schema-dry-run';
+
+/** More would not be read, and the row has a size. */
+const NAMED_AT_MOST = 200;
+
+/**
+ * Restores the schema of one database into a scratch database of the target, which is dropped again,
+ * and adds to the validation what would not be restored. Idempotent.
+ */
+defineActivity('dryRunSchema', async ({ ref, database }, env) => {
+  const messages = await tryDatabase(env, database).catch((error: unknown) => {
+    if (['canceled', 'connectionFailed', 'internal'].includes(kindOf(error))) throw error;
+    const message = `${RULE} could not be checked: ${messageOf(error)}`;
+    return [{ state: 'Warning' as const, message }];
+  });
+  await env.stores.migrations.update(ref, (row) => {
+    const { validation } = row;
+    if (validation === undefined) return undefined;
+    const dbLevelValidationDetails = validation.dbLevelValidationDetails.map((details) =>
+      details.databaseName === database
+        ? { ...details, summary: withMessages(details.summary, messages) }
+        : details,
+    );
+    return { record: { ...row, validation: { ...validation, dbLevelValidationDetails } } };
+  });
+  return null;
+});
+
+type Messages = NonNullable<ValidationItem['messages']>;
+
+async function tryDatabase(env: ActivityEnvironment, database: string): Promise<Messages> {
+  const { ref, spec } = env.record;
+  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-dryrun-'));
+  try {
+    const archivePath = path.join(folder, 'schema.dump');
+    await using source = await env.open('source', database);
+    await dumpSchema(env.endpoint('source', database), {
+      archivePath,
+      applicationName: `pgmove/${ref.name}/dryrun`,
+      signal: env.signal,
+    });
+    const archive = await renderArchive(archivePath);
+    const excludedTableOids = await excludedRelations(source, spec);
+    const plan = await planSchema(source, archive, { excludedTableOids });
+    const failures = await inScratchDatabase(env, database, plan.database, (scratch) =>
+      tryRestore(scratch, plan, archive, { signal: env.signal }),
+    );
+    return messagesOf(failures);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function inScratchDatabase<Result>(
+  env: ActivityEnvironment,
+  database: string,
+  facts: Parameters<typeof createTargetDatabase>[2],
+  work: (scratch: Awaited<ReturnType<typeof connect>>) => Promise<Result>,
+): Promise<Result> {
+  const endpoint = env.endpoint('target', database);
+  // The same for each attempt: what a crash has left is found and dropped.
+  const hash = createHash('sha256').update(database).digest('hex').slice(0, 8);
+  const name = `pgmove_dryrun_${env.record.ref.id.replaceAll('-', '')}_${hash}`;
+  await using admin = await openMaintenance(endpoint, 'pgmove/dryrun');
+  await dropTargetDatabase(admin, name);
+  try {
+    await createTargetDatabase(admin, name, facts);
+    await using scratch = await connect(withDatabase(endpoint, name), {
+      applicationName: 'pgmove/dryrun',
+      signal: env.signal,
+    });
+    return await work(scratch);
+  } finally {
+    await dropTargetDatabase(admin, name);
+  }
+}
+
+function messagesOf(failures: readonly DryRunFailure[]): Messages {
+  const messages: Messages = failures
+    .slice(0, NAMED_AT_MOST)
+    .map(({ object, message, isTolerated }) => ({
+      state: isTolerated ? 'Warning' : 'Failed',
+      message: `${RULE}: ${object} would not be restored: ${message}`,
+    }));
+  const rest = failures.slice(NAMED_AT_MOST);
+  if (rest.length > 0) {
+    const state = rest.every(({ isTolerated }) => isTolerated) ? 'Warning' : 'Failed';
+    const message = `${RULE}: ${rest.length} more objects would not be restored.`;
+    messages.push({ state, message });
+  }
+  return messages;
+}
+
+/** Those of an earlier attempt are replaced. */
+function withMessages(summary: readonly ValidationItem[], added: Messages): ValidationItem[] {
+  const type = 'SchemaValidation';
+  const others = summary.filter((item) => item.type !== type);
+  const own = summary.find((item) => item.type === type)?.messages ?? [];
+  const messages = [...own.filter(({ message }) => !message.startsWith(RULE)), ...added];
+  const state = (['Failed', 'Warning'] as const).find((wanted) =>
+    messages.some((message) => message.state === wanted),
+  );
+  if (messages.length === 0) return [{ type, state: 'Succeeded' }, ...others];
+  return [{ type, state: state ?? 'Succeeded', messages }, ...others];
+}
