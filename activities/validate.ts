@@ -49,12 +49,7 @@ async function checkBothServers(env: ActivityEnvironment): Promise<Map<string, M
   await using source = onSource?.status === 'fulfilled' ? onSource.value : undefined;
   await using target = onTarget?.status === 'fulfilled' ? onTarget.value : undefined;
   if (source === undefined || target === undefined) {
-    const findings = opened.flatMap((result, at) =>
-      result.status === 'fulfilled'
-        ? []
-        : [connectionFinding(at === 0 ? 'source' : 'target', result.reason)],
-    );
-    return new Map([[connectionFailure.type, findings]]);
+    return new Map([[connectionFailure.type, connectionFindings(opened)]]);
   }
   return await runServerRules(env, source, target);
 }
@@ -85,20 +80,7 @@ async function runServerRules(
 /** Runs every rule on one database. Idempotent: its part of the details is replaced. */
 defineActivity('validateDatabase', async ({ database }, env) => {
   const startedOn = new Date().toISOString();
-  const endpoint = env.endpoint('target', database);
-  await using source = await env.open('source', database);
-  await using target = await openMaintenance(endpoint, 'pgmove/validate');
-  await using existing = await openExisting(env, database);
-  const { spec, wanted } = env.record;
-  const context: DatabaseRuleContext = {
-    database,
-    spec,
-    source,
-    target,
-    ...(existing === undefined ? {} : { existing }),
-    isOverwriteWanted: wanted.overwriteDbsInTarget,
-  };
-  const found = await findingsByType<DatabaseRuleContext>(env, DATABASE_RULES, context);
+  const found = await checkDatabase(env, database);
   const summary = [...found].map(([type, findings]) => item(type, findings));
   const result = { databaseName: database, startedOn, endedOn: new Date().toISOString(), summary };
   await writeDetails(env, (details) => ({
@@ -110,6 +92,41 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   }));
   return { failed: summary.some(({ state }) => state === 'Failed') };
 });
+
+async function checkDatabase(
+  env: ActivityEnvironment,
+  database: string,
+): Promise<Map<string, Messages>> {
+  const opened = await Promise.allSettled([
+    env.open('source', database),
+    openMaintenance(env.endpoint('target', database), 'pgmove/validate'),
+  ]);
+  const [onSource, onTarget] = opened;
+  await using source = onSource.status === 'fulfilled' ? onSource.value : undefined;
+  await using target = onTarget.status === 'fulfilled' ? onTarget.value : undefined;
+  if (source === undefined || target === undefined) {
+    return new Map([['SchemaValidation', connectionFindings(opened)]]);
+  }
+  await using existing = await openExisting(env, database);
+  const { spec, wanted } = env.record;
+  return await findingsByType<DatabaseRuleContext>(env, DATABASE_RULES, {
+    database,
+    spec,
+    source,
+    target,
+    ...(existing === undefined ? {} : { existing }),
+    isOverwriteWanted: wanted.overwriteDbsInTarget,
+  });
+}
+
+/** Of the source and the target, in this order. */
+function connectionFindings(opened: readonly PromiseSettledResult<PgSession>[]): Messages {
+  return opened.flatMap((result, at) =>
+    result.status === 'fulfilled'
+      ? []
+      : [connectionFinding(at === 0 ? 'source' : 'target', result.reason)],
+  );
+}
 
 /** The target database, where it is there and not this migration's work. */
 async function openExisting(

@@ -2,6 +2,8 @@ import { RESERVED_DATABASES } from '../../shared/checks/databaseNames.ts';
 import { sameServerProblem } from '../../shared/checks/sameServer.ts';
 import { versionProblem, versionText } from '../../shared/checks/serverVersions.ts';
 import type { ServerMetadata } from '../../shared/contracts/records.ts';
+import { kindOf } from '../../shared/errors/classify.ts';
+import type { MigrationErrorKind } from '../../shared/errors/migrationError.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
 import { openMaintenance } from './maintenanceSession.ts';
@@ -29,6 +31,28 @@ export type ServerCheck =
  * @throws MigrationError of `connect` when a server cannot be reached.
  */
 export async function checkServers(env: ActivityEnvironment): Promise<ServerCheck> {
+  if (env.record.spec.option !== 'Validate') return await look(env);
+  // What is wrong then is for the report of the validation to say, beside all else that is.
+  const unseen = env.record.wanted.databases.map((name) => ({ name, bytes: 0 }));
+  try {
+    const check = await look(env);
+    return 'problem' in check ? { source: {}, target: {}, databases: unseen } : check;
+  } catch (error) {
+    if (!UNREACHABLE.has(kindOf(error))) throw error;
+    return { source: {}, target: {}, databases: unseen };
+  }
+}
+
+const UNREACHABLE: ReadonlySet<MigrationErrorKind> = new Set([
+  'authenticationFailed',
+  'connectionFailed',
+  'databaseMissing',
+  'permissionDenied',
+  'resourceExhausted',
+  'tlsFailed',
+]);
+
+async function look(env: ActivityEnvironment): Promise<ServerCheck> {
   const { wanted } = env.record;
   const [first = 'postgres'] = wanted.databases;
   const reserved = wanted.databases.filter((name) => RESERVED_DATABASES.has(name));

@@ -8,7 +8,7 @@ import { messageOfFinding } from './runRules.ts';
  * facts have a rule's form for the documents.
  */
 export const connectionFailure = {
-  id: 'connection',
+  id: 'server-reachable',
   type: 'AuthenticationAndConnectivityValidation',
   severity: { offline: 'Failed', online: 'Failed' },
   codes: ['603000', '603001', '603100'],

@@ -6,7 +6,7 @@ const PER_DATABASE = 2;
 const BESIDES = 2;
 
 export const connections: ServerRule = {
-  id: 'connections',
+  id: 'free-connections',
   type: 'ServerParametersValidation',
   severity: { offline: 'Warning', online: 'Warning' },
   looksAt:

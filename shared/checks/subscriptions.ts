@@ -3,7 +3,7 @@ import { someNames } from './rule.ts';
 import type { DatabaseRule } from './rule.ts';
 
 export const subscriptions: DatabaseRule = {
-  id: 'subscriptions',
+  id: 'logical-subscriptions',
   type: 'SchemaValidation',
   severity: { offline: 'Warning', online: 'Warning' },
   looksAt: 'Subscriptions: one on the target would fetch the same changes a second time.',

@@ -6,7 +6,7 @@ const KINDS = `case c.relkind when 'i' then 'index' when 'I' then 'index'
 
 /** Tablespaces are folders of a server: on the target everything is in the default one. */
 export const tablespaces: DatabaseRule = {
-  id: 'tablespaces',
+  id: 'custom-tablespaces',
   type: 'SchemaValidation',
   severity: { offline: 'Warning', online: 'Warning' },
   looksAt: 'Tables and indexes in tablespaces of their own.',

@@ -162,18 +162,18 @@ const CASES: Case[] = [
       /^catalog-grants \(603410\): .*EXECUTE on pg_ls_waldir\(\) to reader, SELECT on pg_catalog\.pg_authid to "gran""tee"/,
   },
   {
-    rule: 'subscriptions',
+    rule: 'logical-subscriptions',
     sql: `create subscription sub connection 'host=127.0.0.1' publication p
       with (connect = false, slot_name = none, enabled = false)`,
     state: 'Warning',
     message: /not carried: sub\./,
   },
   {
-    rule: 'tablespaces',
+    rule: 'custom-tablespaces',
     sql: `create table t (a int) tablespace elsewhere; create index i on t (a) tablespace elsewhere`,
     state: 'Warning',
     message:
-      /^tablespaces: 2 tables and indexes are in tablespaces \(elsewhere\).*public\.i, public\.t\./,
+      /^custom-tablespaces: 2 tables and indexes are in tablespaces \(elsewhere\).*public\.i, public\.t\./,
   },
   {
     rule: 'missing-roles',

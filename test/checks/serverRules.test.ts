@@ -133,21 +133,25 @@ test('same-server: a database would be copied onto one of the source', async () 
   expect(await check({ a: 'b' })).toEqual({});
 });
 
-test('connections: the limits of the server and of the user against the jobs', async () => {
+test('free-connections: the limits of the server and of the user against the jobs', async () => {
   await bench.source.run('create role few login connection limit 3');
   const spec = { ...SPEC, jobs: 4 };
   await failsUntilCured(
-    'connections',
+    'free-connections',
     /few may have 3 connections to the source, uses 0 already, and the migration up to 8\./,
     { databases: ['a'], sourceUser: 'few', spec },
     'Warning',
   );
   const many = () =>
-    checkServers(bench, ['a'], { rule: 'connections', spec: { ...SPEC, jobs: 18 } });
-  const { connections = [] } = await many();
+    checkServers(bench, ['a'], { rule: 'free-connections', spec: { ...SPEC, jobs: 18 } });
+  const { 'free-connections': connections = [] } = await many();
   expect(connections.map(({ message }) => message)).toEqual([
-    expect.stringMatching(/^connections: The source has \d+ free connections of 20, .* up to 22\./),
-    expect.stringMatching(/^connections: The target has \d+ free connections of 20, .* up to 22\./),
+    expect.stringMatching(
+      /^free-connections: The source has \d+ free connections of 20, .* up to 22\./,
+    ),
+    expect.stringMatching(
+      /^free-connections: The target has \d+ free connections of 20, .* up to 22\./,
+    ),
   ]);
   await applyRemedies(bench, 'postgres', connections);
   for (const cluster of [bench.source, bench.target]) {
@@ -185,7 +189,7 @@ test('server-versions: what no migration goes between', async () => {
   expect(await problem(150000, 150000)).toBeUndefined();
 });
 
-test('connection: TLS, network and login are findings with their codes', async () => {
+test('server-reachable: TLS, network and login are findings with their codes', async () => {
   const { target } = bench;
   const failure = async (change: object) => {
     const endpoint = { ...endpointOf(target, 'postgres'), ...change };
@@ -195,7 +199,11 @@ test('connection: TLS, network and login are findings with their codes', async (
     );
     return connectionFinding('target', error).message;
   };
-  expect(await failure({ port: 1 })).toMatch(/^connection \(603000\): The target cannot be/);
-  expect(await failure({ tls: { mode: 'require' } })).toMatch(/^connection \(603001\): .*sslMode/);
-  expect(await failure({ user: 'nobody here' })).toMatch(/^connection \(603100\): .*password/);
+  expect(await failure({ port: 1 })).toMatch(/^server-reachable \(603000\): The target cannot be/);
+  expect(await failure({ tls: { mode: 'require' } })).toMatch(
+    /^server-reachable \(603001\): .*sslMode/,
+  );
+  expect(await failure({ user: 'nobody here' })).toMatch(
+    /^server-reachable \(603100\): .*password/,
+  );
 });

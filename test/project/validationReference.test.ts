@@ -11,7 +11,7 @@ test('no two rules have one id, and each says what it looks at and what helps', 
   const rules = [...SERVER_RULES, ...DATABASE_RULES];
   expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
   for (const { id, looksAt, remedy, severity } of rules) {
-    expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(id).toMatch(/^[a-z]+(-[a-z]+)+$/);
     expect(looksAt).toMatch(/\.$/);
     expect(remedy).toMatch(/\.$/);
     expect(Object.keys(severity).length).toBeGreaterThan(0);
