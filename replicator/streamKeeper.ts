@@ -7,6 +7,7 @@ import type {
   StreamStatus,
 } from '../shared/contracts/records.ts';
 import { databaseEvent } from '../shared/contracts/events.ts';
+import { kindOf } from '../shared/errors/classify.ts';
 import { messageOf, MigrationError } from '../shared/errors/migrationError.ts';
 import { connect } from '../shared/pg/connect.ts';
 import type { PgEndpoint } from '../shared/pg/endpoint.ts';
@@ -158,7 +159,7 @@ export class StreamKeeper implements AsyncDisposable {
       } catch (error) {
         if (stop.signal.aborted) return;
         if (Date.now() - startedAt > GOOD_RUN_MS) [failures, unknown] = [0, 0];
-        const kind = error instanceof MigrationError ? error.kind : 'internal';
+        const kind = kindOf(error);
         if (kind === 'internal') unknown += 1;
         // Another replicator applies: this one looks at the lease again.
         if (kind === 'fenced') return;

@@ -51,7 +51,7 @@ export interface StreamOptions {
 /** A group is committed when it has this much, at the end of a transaction. */
 const MOST_CHANGES = 100_000;
 const MOST_BYTES = 64 * 1024 * 1024;
-const MOST_MS = 250;
+const MOST_MS = 500;
 
 /** How often the tables' states are read without a notification, and other things are looked at. */
 const LOOK_EVERY_MS = 500;
