@@ -90,6 +90,12 @@ function* validate(
       context,
       group.map((database) => context.df.callActivity('validateDatabase', { ref, database })),
     );
+    if (!plan.migrate) {
+      yield* allOf(
+        context,
+        group.map((database) => context.df.callActivity('estimateDatabase', { ref, database })),
+      );
+    }
     if (!plan.dryRun) continue;
     for (const database of group) {
       const tried = yield* callActivity(context, 'dryRunSchema', { ref, database });

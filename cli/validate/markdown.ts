@@ -1,7 +1,7 @@
 import type { ValidationFinding, ValidationReport } from '../../shared/api/validationReport.ts';
-import { formatDuration } from '../terminal/units.ts';
+import { formatBytes, formatDuration } from '../terminal/units.ts';
 import { printable } from '../terminal/width.ts';
-import { verdictOf } from './report.ts';
+import { estimateCells, verdictOf } from './report.ts';
 
 /** The report as a document of its own, for people who have no pgmove. */
 export function renderMarkdown(report: ValidationReport): string {
@@ -12,6 +12,12 @@ export function renderMarkdown(report: ValidationReport): string {
   ];
   if (report.error !== '') parts.push(text(report.error));
   if (report.databases.length > 0) parts.push('## Databases', databaseTable(report));
+  const largest = report.databases.flatMap(({ databaseName, estimate }) =>
+    (estimate?.largestTables ?? []).map(
+      ({ name, bytes }) => `- ${code(`${databaseName}: ${name}`)}: ${formatBytes(bytes)}`,
+    ),
+  );
+  if (largest.length > 0) parts.push('Largest tables:', largest.join('\n'));
   const titles = { Failed: 'Failures', Warning: 'Warnings', Succeeded: 'Remarks' } as const;
   for (const state of ['Failed', 'Warning', 'Succeeded'] as const) {
     const found = report.findings.filter((item) => item.state === state);
@@ -46,11 +52,12 @@ function databaseTable(report: ValidationReport): string {
       String(row.failed),
       String(row.warnings),
       row.durationMs === undefined ? '' : formatDuration(row.durationMs),
+      ...estimateCells(row),
     ].join(' | '),
   );
   return [
-    '| Database | On the target | Validation | Failures | Warnings | Duration |',
-    '| --- | --- | --- | ---: | ---: | ---: |',
+    '| Database | On the target | Validation | Failures | Warnings | Duration | Size | Copy, estimated |',
+    '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map((row) => `| ${row} |`),
   ].join('\n');
 }

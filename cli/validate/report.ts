@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { ValidationFinding, ValidationReport } from '../../shared/api/validationReport.ts';
 import { renderTable } from '../terminal/table.ts';
-import { formatDuration } from '../terminal/units.ts';
+import { formatBytes, formatDuration } from '../terminal/units.ts';
 import { printable } from '../terminal/width.ts';
 
 /** The report for a terminal. Ends with a newline. */
@@ -16,6 +16,8 @@ export function renderReport(report: ValidationReport, options: { isColored: boo
           { title: 'failed', align: 'right' },
           { title: 'warnings', align: 'right' },
           { title: 'duration', align: 'right' },
+          { title: 'size', align: 'right' },
+          { title: 'copy, estimated', align: 'right' },
         ],
         report.databases.map((row) => [
           printable(
@@ -27,6 +29,7 @@ export function renderReport(report: ValidationReport, options: { isColored: boo
           String(row.failed),
           String(row.warnings),
           row.durationMs === undefined ? '' : formatDuration(row.durationMs),
+          ...estimateCells(row),
         ]),
         options,
       ),
@@ -36,6 +39,16 @@ export function renderReport(report: ValidationReport, options: { isColored: boo
   if (report.error !== '') parts.push(`${lines(report.error)}\n`);
   parts.push(`${verdictOf(report)}\n`);
   return parts.join('\n');
+}
+
+/** Size, and how long the copy may take. */
+export function estimateCells({ estimate }: ValidationReport['databases'][number]): string[] {
+  if (estimate === undefined) return ['', ''];
+  const { tableBytes, indexBytes, seconds } = estimate;
+  return [
+    formatBytes(tableBytes + indexBytes),
+    seconds === undefined ? '' : `about ${formatDuration(seconds * 1000)}`,
+  ];
 }
 
 /** What the report comes to, in a sentence. */

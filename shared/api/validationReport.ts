@@ -25,6 +25,17 @@ const findingSchema = z
   })
   .meta({ id: 'ValidationFinding', description: 'An addition of pgmove.' });
 
+const estimateSchema = z
+  .object({
+    tableCount: count,
+    tableBytes: count,
+    indexBytes: count,
+    largestTables: z.array(z.object({ name: z.string(), bytes: count })),
+    bytesPerSecond: count.optional().describe('Of one connection, by a short read.'),
+    seconds: count.optional().describe('Roughly, for rows and indexes.'),
+  })
+  .meta({ id: 'CopyEstimate', description: 'An estimate, and no more; of a Validate only.' });
+
 const serverSchema = z.object({
   host: z.string(),
   port: z.int32(),
@@ -52,6 +63,7 @@ export const validationReportSchema = z
         durationMs: count.optional(),
         failed: count,
         warnings: count,
+        estimate: estimateSchema.optional(),
       }),
     ),
     findings: z
@@ -87,6 +99,7 @@ export function toValidationReport(record: MigrationRecord): ValidationReport {
     target: serverOf(spec.target, record.targetMetadata),
     databases: record.wanted.databases.map((name) => {
       const details = database.get(name);
+      const estimate = record.estimates?.[name];
       const { durationMs } = timesOf(details?.startedOn, details?.endedOn);
       return {
         databaseName: name,
@@ -95,6 +108,7 @@ export function toValidationReport(record: MigrationRecord): ValidationReport {
         ...(durationMs === undefined ? {} : { durationMs }),
         failed: countOf(name, 'Failed'),
         warnings: countOf(name, 'Warning'),
+        ...(estimate === undefined ? {} : { estimate }),
       };
     }),
     findings: findings.sort((a, b) => rank(a) - rank(b)),

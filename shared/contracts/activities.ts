@@ -102,6 +102,7 @@ export interface ActivityMap {
   validateDatabase: { input: DatabaseInput; output: { failed: boolean } };
   /** Adds to what validateDatabase wrote. */
   dryRunSchema: { input: DatabaseInput; output: null };
+  estimateDatabase: { input: DatabaseInput; output: null };
   finishValidation: { input: MigrationInput & { goOn: boolean }; output: { failed: boolean } };
   /** Before the first database: the roles that own its objects. */
   migrateRoles: { input: MigrationInput; output: null };

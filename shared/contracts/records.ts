@@ -98,6 +98,19 @@ export interface ValidationDetails {
   }[];
 }
 
+/** How large a database is, and how long its copy may take. */
+export interface CopyEstimate {
+  tableCount: number;
+  /** Rows with their TOAST. */
+  tableBytes: number;
+  indexBytes: number;
+  largestTables: { name: string; bytes: number }[];
+  /** Of one connection, measured by reading from the largest table; absent where nothing was read. */
+  bytesPerSecond?: number;
+  /** Rows and indexes with the migration's jobs; absent without a rate. */
+  seconds?: number;
+}
+
 /** A row of Migrations. */
 export interface MigrationRecord {
   ref: MigrationRef;
@@ -118,6 +131,8 @@ export interface MigrationRecord {
   instanceId: string;
   status: MigrationState;
   validation?: ValidationDetails;
+  /** By database, from a Validate. */
+  estimates?: Record<string, CopyEstimate>;
   sourceMetadata?: ServerMetadata;
   targetMetadata?: ServerMetadata;
   /** ISO 8601. */

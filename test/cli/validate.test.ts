@@ -40,7 +40,21 @@ const FAILED: ValidationReport = {
   source: { host: 'old', port: 5432, user: 'me', version: '12.4' },
   target: { host: 'new', port: 5432, user: 'me', version: '17.1' },
   databases: [
-    { databaseName: 'shop', targetDatabaseName: 'store', status: 'Failed', failed: 1, warnings: 0 },
+    {
+      databaseName: 'shop',
+      targetDatabaseName: 'store',
+      status: 'Failed',
+      failed: 1,
+      warnings: 0,
+      estimate: {
+        tableCount: 1,
+        tableBytes: 1_000_000,
+        indexBytes: 0,
+        largestTables: [{ name: 'public.t', bytes: 1_000_000 }],
+        bytesPerSecond: 1_000,
+        seconds: 1_000,
+      },
+    },
   ],
   findings: [
     {
@@ -102,7 +116,8 @@ test('names are no markup in Markdown, and a remedy is there as it is', () => {
   expect(text).toContain('public.\\`odd\\` \\| name');
   expect(text).toContain('a \\*slow\\* server');
   expect(text).toContain('```sql\ngrant select on all tables in schema public to me;\n```');
-  expect(text).toContain('| shop | store | Failed | 1 | 0 |');
+  expect(text).toMatch(/\| shop \| store \| Failed \| 1 \| 0 \|.*about 16/);
+  expect(text).toContain('`shop: public.t`');
 });
 
 test('a validation without an end says so', () => {

@@ -37,9 +37,11 @@ async function validated(dryRunSchema: string) {
     await fetch(`${migration.url}/validation?api-version=2025-08-01`)
   ).json()) as {
     findings: { state: string; databaseName?: string; ruleId?: string; message: string }[];
+    databases: { databaseName: string; estimate?: { tableCount: number } }[];
   };
   const findings = report.findings.filter(({ ruleId }) => ruleId === 'schema-dry-run');
-  return { state: properties.currentStatus.state, findings };
+  const { databases } = report;
+  return { state: properties.currentStatus.state, findings, databases };
 }
 
 it('names what would not be restored, with the reason, and leaves nothing behind', async () => {
@@ -65,5 +67,7 @@ it('names what would not be restored, with the reason, and leaves nothing behind
 });
 
 it('tries nothing unless it is allowed', async () => {
-  expect((await validated('False')).findings).toEqual([]);
+  const { findings, databases } = await validated('False');
+  expect(findings).toEqual([]);
+  expect(databases.map(({ estimate }) => estimate?.tableCount)).toEqual([1, 1]);
 });
