@@ -1,16 +1,10 @@
-import pg from 'pg';
-import type { PgSession } from '../pg/connect.ts';
-import { codeOf, messageOf } from '../errors/migrationError.ts';
 import { notOfExtension, userSchema } from './superuserOnly.ts';
 import type { DatabaseRule, Finding } from './rule.ts';
+import { collationRefusal } from './tryCollation.ts';
+import type { CollationDefinition } from './tryCollation.ts';
 
-interface Collation {
+interface Collation extends CollationDefinition {
   name: string;
-  provider: string;
-  collate: string | null;
-  ctype: string | null;
-  locale: string | null;
-  isDeterministic: boolean | null;
 }
 
 /** They are migrated; only their locale, or the target's ICU, may be missing. */
@@ -36,7 +30,7 @@ export const userCollations: DatabaseRule = {
     );
     const findings: Finding[] = [];
     for (const collation of rows) {
-      const refused = await refusal(target, collation);
+      const refused = await collationRefusal(target, collation);
       if (refused === undefined) continue;
       findings.push({
         message: `The target cannot create the collation ${collation.name}: ${refused}.`,
@@ -48,24 +42,3 @@ export const userCollations: DatabaseRule = {
     return findings;
   },
 };
-
-/** What PostgreSQL says to the same definition; nothing of it stays. */
-async function refusal(target: PgSession, collation: Collation): Promise<string | undefined> {
-  const { provider, collate, ctype, locale, isDeterministic } = collation;
-  const icuOrBuiltin = locale ?? collate ?? '';
-  const options =
-    provider === 'c'
-      ? `lc_collate = ${pg.escapeLiteral(collate ?? '')}, lc_ctype = ${pg.escapeLiteral(ctype ?? '')}`
-      : `provider = ${provider === 'i' ? 'icu' : 'builtin'}, locale = ${pg.escapeLiteral(icuOrBuiltin)}`;
-  const deterministic = isDeterministic === false ? ', deterministic = false' : '';
-  try {
-    await target.query('begin read write');
-    await target.query(`create collation pg_temp.pgmove_probe (${options}${deterministic})`);
-    return undefined;
-  } catch (error) {
-    if (codeOf(error) === '42501') throw error;
-    return messageOf(error);
-  } finally {
-    await target.query('rollback');
-  }
-}

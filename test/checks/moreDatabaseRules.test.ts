@@ -2,7 +2,16 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { embeddedBinaries } from '../../scripts/postgres/serverBinaries.ts';
 import { startTestCluster } from '../pg/copy/copyPair.ts';
-import { applyRemedies, checkDatabase, newDatabase, ONLINE, SPEC } from './support/ruleBench.ts';
+import { DATABASE_RULES } from '../../shared/checks/registry.ts';
+import { runRules } from '../../shared/checks/runRules.ts';
+import {
+  applyRemedies,
+  checkDatabase,
+  newDatabase,
+  ONLINE,
+  open,
+  SPEC,
+} from './support/ruleBench.ts';
 import type { Bench } from './support/ruleBench.ts';
 
 /* Rules whose problem or remedy takes more than a statement in the source database. */
@@ -222,6 +231,31 @@ test('user-collations: tried on the target, which has no such locale or no ICU',
   const { rowCount } = await left.query("select from pg_collation where collname = 'pgmove_probe'");
   await left.end();
   expect(rowCount).toBe(0);
+});
+
+test('database-collation: a locale that the target cannot create', async () => {
+  const database = await newDatabase(bench.source);
+  await using source = await open(bench.source, database);
+  await using target = await open(bench.target, 'postgres', 'mover');
+  // No new session could enter the database from here on: its locale is not on this machine.
+  await bench.source.run(
+    `update pg_database set datcollate = 'xx_YY' where datname = '${database}'`,
+  );
+  const rules = DATABASE_RULES.filter(({ id }) => id === 'database-collation');
+  const spec = { ...SPEC, targetDbNames: { [database]: 'sorted otherwise' } };
+  const context = { database, spec, source, target };
+  const [outcome] = await runRules(rules, context);
+  expect(outcome?.findings).toMatchObject([
+    {
+      state: 'Failed',
+      message: expect.stringMatching(
+        /^database-collation \(603401\): The target server has no locale xx_YY\./,
+      ) as string,
+    },
+  ]);
+  await applyRemedies(bench, 'postgres', outcome?.findings ?? []);
+  await using existing = await open(bench.target, 'sorted otherwise', 'mover');
+  expect(await runRules(rules, { ...context, existing })).toMatchObject([{ findings: [] }]);
 });
 
 test('tables-with-oids: before 12', async () => {
