@@ -9,7 +9,7 @@ export const targetDatabases: ServerRule = {
   severity: { offline: 'Failed', online: 'Failed' },
   codes: ['603117', '603115'],
   looksAt:
-    "Whether the target's user may create the databases that are absent, drop those to be overwritten, and create schemas in the others.",
+    "Whether the target's user may create the databases that are absent, drop those to be overwritten, and fill the others; a Warning where it may create schemas in them, but does not own them.",
   remedy: "CREATEDB for the target's user, and ownership of the databases that exist.",
   async check(context) {
     const names = targetNames(context).map(({ name }) => name);
@@ -46,7 +46,10 @@ export const targetDatabases: ServerRule = {
     );
     if (closed.length > 0) {
       const what = isOverwriteWanted === true ? 'drop' : 'create everything in';
+      // CREATE on the database is enough for all that is not in the schema public.
+      const isHalf = isOverwriteWanted !== true && closed.every(({ may_fill: mayFill }) => mayFill);
       findings.push({
+        ...(isHalf ? { state: 'Warning' } : {}),
         message:
           `${user} does not own ${someNames(closed.map(({ name }) => name))} on the target, and may ` +
           `not ${what} them.`,

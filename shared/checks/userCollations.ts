@@ -28,11 +28,19 @@ export const userCollations: DatabaseRule = {
        cross join lateral (select pg_catalog.to_jsonb(l) as j) x
        where ${userSchema('n.nspname')} and ${notOfExtension('pg_collation', 'l.oid')} order by 1`,
     );
+    const encoding = "select pg_catalog.current_setting('server_encoding') as name";
+    const [here, there] = [
+      await source.query<{ name: string }>(encoding),
+      await target.query<{ name: string }>(encoding),
+    ];
+    // A locale of another encoding than the session's is refused though it be there.
+    const isTold = here.rows[0]?.name === there.rows[0]?.name;
     const findings: Finding[] = [];
     for (const collation of rows) {
       const refused = await collationRefusal(target, collation);
       if (refused === undefined) continue;
       findings.push({
+        ...(isTold ? {} : { state: 'Warning' }),
         message: `The target cannot create the collation ${collation.name}: ${refused}.`,
         steps:
           'Install what it needs there, or give the columns that use it another one and drop it.',

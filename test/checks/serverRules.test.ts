@@ -58,6 +58,14 @@ test('target-databases: the right to create, to fill and to drop databases', asy
     /^target-databases \(603117\): weak does not own checks \d+ on the target, and may not create ev/,
     { databases: [there], targetUser },
   );
+  const lent = await newDatabase(bench.target);
+  await bench.target.run(`grant create on database "${lent}" to weak`);
+  await failsUntilCured(
+    'target-databases',
+    /does not own checks \d+ on the target/,
+    { databases: [lent], targetUser },
+    'Warning',
+  );
   const other = await newDatabase(bench.target);
   await failsUntilCured(
     'target-databases',
