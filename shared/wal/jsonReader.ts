@@ -52,6 +52,10 @@ export class JsonReader {
   /** Of the last skipString. */
   #hasEscape = false;
   #hasHighByte = false;
+  /** Positions that were read before, by some of their bits. */
+  readonly #highs: number[] = Array.from({ length: 8 }, () => -1);
+  readonly #lows: number[] = Array.from({ length: 8 }, () => -1);
+  readonly #lsns: Lsn[] = [];
   readonly #scratch = Buffer.allocUnsafeSlow(CUT_BYTES);
 
   constructor(encoding: StreamEncoding, fail: (why: string) => never) {
@@ -126,8 +130,14 @@ export class JsonReader {
       if (byte === QUOTE) break;
       low = low * 16 + this.#hexDigit(byte);
     }
-    if (high < 0x200000) return BigInt(high * 0x100000000 + low);
-    return (BigInt(high) << 32n) | BigInt(low);
+    // The end of a transaction says the positions of its beginning again.
+    const slot = (low >>> 3) & 7;
+    if (this.#lows[slot] === low && this.#highs[slot] === high) return this.#lsns[slot]!;
+    const lsn = (BigInt(high) << 32n) | BigInt(low);
+    this.#lows[slot] = low;
+    this.#highs[slot] = high;
+    this.#lsns[slot] = lsn;
+    return lsn;
   }
 
   /** A string of somebody else, whatever its bytes are. */

@@ -4,13 +4,14 @@ const NEEDS_ESCAPE = /["\\]/;
 const ESCAPED = /["\\]/g;
 
 /**
- * A one-dimensional array's text. `isPlain` says that no element needs quotes. Elements are
- * gathered one by one into one string, which V8 does faster than joining a list.
+ * A one-dimensional array's text. `isPlain` says that no element needs quotes. Elements are joined
+ * at the end: a string that grows by each of them leaves two small objects behind for every one.
  */
 export class ArrayLiteral {
-  #text = '';
+  readonly #elements: Value[] = [];
   readonly #isPlain: boolean;
   readonly #delimiter: string;
+  #hasNull = false;
 
   constructor(isPlain: boolean, delimiter: string) {
     this.#isPlain = isPlain;
@@ -18,15 +19,21 @@ export class ArrayLiteral {
   }
 
   add(value: Value): void {
-    const start = this.#text === '' ? '{' : this.#text + this.#delimiter;
-    if (value === null) this.#text = `${start}NULL`;
-    else if (this.#isPlain) this.#text = start + value;
-    else if (NEEDS_ESCAPE.test(value)) {
-      this.#text = `${start}"${value.replace(ESCAPED, String.raw`\$&`)}"`;
-    } else this.#text = `${start}"${value}"`;
+    if (value === null) this.#hasNull = true;
+    const isEscaped = value !== null && !this.#isPlain && NEEDS_ESCAPE.test(value);
+    this.#elements.push(isEscaped ? value.replace(ESCAPED, String.raw`\$&`) : value);
   }
 
   toString(): string {
-    return this.#text === '' ? '{}' : `${this.#text}}`;
+    const elements = this.#elements;
+    const delimiter = this.#delimiter;
+    if (elements.length === 0) return '{}';
+    if (this.#isPlain) {
+      const texts = this.#hasNull ? elements.map((element) => element ?? 'NULL') : elements;
+      return `{${texts.join(delimiter)}}`;
+    }
+    if (!this.#hasNull) return `{"${elements.join(`"${delimiter}"`)}"}`;
+    const texts = elements.map((element) => (element === null ? 'NULL' : `"${element}"`));
+    return `{${texts.join(delimiter)}}`;
   }
 }

@@ -204,13 +204,8 @@ export function keyValues(
   values: readonly Value[],
   indexes: readonly number[],
 ): Value[] | undefined {
-  const key: Value[] = [];
-  for (const index of indexes) {
-    const value = values[index] ?? null;
-    if (value === null) return undefined;
-    key.push(value);
-  }
-  return key;
+  const key = indexes.map((index) => values[index] ?? null);
+  return key.includes(null) ? undefined : key;
 }
 
 /** No text contains the character that separates. */
