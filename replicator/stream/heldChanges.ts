@@ -16,8 +16,9 @@ export type HeldChange = RowChange | { action: 'T' };
 /** Written when this much has come together. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** Changes read at a time; fewer where rows are large. */
-const ROWS_PER_FETCH = 500;
+/** Read at a time: so many changes, or as many as there are in so many bytes and one more. */
+const ROWS_PER_READ = 500;
+const BYTES_PER_READ = 4 * 1024 * 1024;
 
 interface Stored {
   a: 'I' | 'U' | 'D' | 'T';
@@ -33,7 +34,8 @@ interface Stored {
 /** Collects what is to be held, until the group writes it. */
 export class HeldWriter {
   readonly #session: PgSession;
-  #lines: string[] = [];
+  /** Lines, in pieces: what is large is not put together once more. */
+  #pieces: string[] = [];
   #bytes = 0;
 
   constructor(session: PgSession) {
@@ -43,29 +45,50 @@ export class HeldWriter {
   /** @returns whether it is time to write. */
   add(oid: number, at: { xid: number; endLsn: Lsn; seq: number }, change: HeldChange): boolean {
     const text = copyText(JSON.stringify(stored(change)));
-    this.#lines.push(`${oid}\t${formatLsn(at.endLsn)}\t${at.seq}\t${at.xid}\t${text}\n`);
+    this.#pieces.push(`${oid}\t${formatLsn(at.endLsn)}\t${at.seq}\t${at.xid}\t`, text, '\n');
     this.#bytes += text.length;
     return this.#bytes >= MOST_BYTES;
   }
 
   async flush(): Promise<void> {
-    if (this.#lines.length === 0) return;
-    const lines = this.#lines;
-    this.#lines = [];
+    if (this.#pieces.length === 0) return;
+    const pieces = this.#pieces;
+    this.#pieces = [];
     this.#bytes = 0;
     const sink = this.#session.client.query(
       copyFrom('copy pgmove.held (table_id, lsn, seq, xid, change) from stdin'),
     );
-    await pipeline(Readable.from(blocksOf(lines)), sink);
+    await pipeline(Readable.from(blocksOf(pieces)), sink);
   }
 }
 
-const BLOCK_LINES = 200;
+/** Characters that are sent at a time. */
+const BLOCK_LENGTH = 256 * 1024;
 
-function* blocksOf(lines: readonly string[]): Generator<Buffer> {
-  for (let first = 0; first < lines.length; first += BLOCK_LINES) {
-    yield Buffer.from(lines.slice(first, first + BLOCK_LINES).join(''));
+function* blocksOf(pieces: readonly string[]): Generator<Buffer> {
+  let block = '';
+  for (const piece of pieces) {
+    if (block.length + piece.length <= BLOCK_LENGTH) {
+      block += piece;
+      continue;
+    }
+    if (block !== '') yield Buffer.from(block);
+    block = '';
+    let start = 0;
+    while (piece.length - start > BLOCK_LENGTH) {
+      // A pair of surrogates is one character.
+      const cut = start + BLOCK_LENGTH;
+      const end = isHighSurrogate(piece.charCodeAt(cut - 1)) ? cut - 1 : cut;
+      yield Buffer.from(piece.slice(start, end));
+      start = end;
+    }
+    block = start === 0 ? piece : piece.slice(start);
   }
+  if (block !== '') yield Buffer.from(block);
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }
 
 /** JSON text holds no control characters: only the backslash means something to COPY. */
@@ -98,27 +121,33 @@ export async function* readHeld(
   table: { oid: number; schema: string; name: string },
 ): AsyncGenerator<HeldRow[]> {
   const columnSets = new Map<string, ColumnSet>();
-  await session.query(
-    `declare pgmove_held no scroll cursor for
-     select lsn, seq, xid, change from pgmove.held where table_id = ${table.oid} order by lsn, seq`,
-  );
-  let count = ROWS_PER_FETCH;
+  let [lsn, seq] = ['0/0', '0'];
   for (;;) {
+    // The length of a value that is stored out of line is known without reading it.
     const { rows } = await session.query<Record<'lsn' | 'seq' | 'xid' | 'change', string>>(
-      `fetch ${count} from pgmove_held`,
+      `select lsn, seq, xid, change
+       from (
+         select lsn, seq, xid, change,
+           sum(octet_length(change)) over (order by lsn, seq) - octet_length(change) as before
+         from (
+           select lsn, seq, xid, change from pgmove.held
+           where table_id = $1 and (lsn, seq) > ($2::pg_lsn, $3::bigint)
+           order by lsn, seq limit ${ROWS_PER_READ}
+         ) next
+       ) measured
+       where before <= ${BYTES_PER_READ} order by lsn, seq`,
+      [table.oid, lsn, seq],
     );
-    if (rows.length === 0) break;
-    const bytes = rows.reduce((sum, { change }) => sum + change.length, 0);
-    // Rows of 100 MB come one by one.
-    count = bytes / rows.length > 64 * 1024 ? 1 : ROWS_PER_FETCH;
-    yield rows.map(({ lsn, seq, xid, change }) => ({
-      lsn,
-      seq,
-      xid: Number(xid),
-      change: restored(JSON.parse(change) as Stored, change.length, table, columnSets),
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    [lsn, seq] = [last.lsn, last.seq];
+    yield rows.map((row) => ({
+      lsn: row.lsn,
+      seq: row.seq,
+      xid: Number(row.xid),
+      change: restored(JSON.parse(row.change) as Stored, row.change.length, table, columnSets),
     }));
   }
-  await session.query('close pgmove_held');
 }
 
 function restored(

@@ -56,10 +56,7 @@ export async function replayHeld(
         [table.oid, last.lsn, last.seq],
       );
     }
-    if (!isComplete) {
-      await session.query('close pgmove_held');
-      return;
-    }
+    if (!isComplete) return;
     const { rowCount } = await session.query(
       `update pgmove.copies set state = 'ready'
        where table_id = $1 and part = 0 and state = 'indexed' and generation = $2`,

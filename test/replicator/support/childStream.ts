@@ -23,17 +23,13 @@ export interface ChildOptions {
   /** Fail point at which it kills itself, the `killAfter`th time it gets there. */
   killAt?: string;
   killAfter?: number;
-  /** In MiB. */
-  heapLimit?: number;
 }
 
 /** Runs one session of the built stream in a process of its own. */
 export function startChildStream(pair: OnlinePair, options: ChildOptions = {}): ChildStream {
-  const { heapLimit, ...rest } = options;
   const child = spawn(
     process.execPath,
     [
-      ...(heapLimit === undefined ? [] : [`--max-old-space-size=${heapLimit}`]),
       path.join(import.meta.dirname, 'streamChild.mjs'),
       JSON.stringify({
         source: pair.source,
@@ -43,7 +39,7 @@ export function startChildStream(pair: OnlinePair, options: ChildOptions = {}): 
         generation: pair.generation,
         filter: everything,
         applicationName: 'pgmove/test/stream',
-        ...rest,
+        ...options,
       }),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },

@@ -2,6 +2,10 @@
 // until it is killed; at the fail point `killAt` it kills itself. Each report is a line of JSON.
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+
+// As the replicator's process does it.
+setFlagsFromString('--heap-growing-percent=40');
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const { runStream } = await import(
