@@ -98,14 +98,17 @@ export async function indexFilled(pair: OnlinePair, oids: readonly number[]): Pr
   });
 }
 
+interface IndexRow {
+  table: string;
+  definition: string;
+  name: string;
+  constraint: string | null;
+}
+
 async function indexSql(pair: OnlinePair, oids: readonly number[]): Promise<string[]> {
-  const { rows } = await pair.from.query<{
-    table: string;
-    definition: string;
-    name: string;
-    constraint: string | null;
-  }>(
-    `select format('%I.%I', n.nspname, c.relname) as table, pg_get_indexdef(i.indexrelid) as definition,
+  const { rows } = await withSession(pair.source, (source) =>
+    source.query<IndexRow>(
+      `select format('%I.%I', n.nspname, c.relname) as table, pg_get_indexdef(i.indexrelid) as definition,
        x.relname as name,
        (select pg_get_constraintdef(k.oid) from pg_constraint k
         where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x') and k.conrelid = i.indrelid)
@@ -113,7 +116,8 @@ async function indexSql(pair: OnlinePair, oids: readonly number[]): Promise<stri
      from pg_index i join pg_class c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
        join pg_namespace n on n.oid = c.relnamespace
      where i.indrelid = any ($1::oid[]) order by i.indisprimary desc, x.relname`,
-    [oids],
+      [oids],
+    ),
   );
   return rows.map(({ table, definition, name, constraint }) => {
     if (constraint === null) return definition.replace(/INDEX /, 'INDEX IF NOT EXISTS ');
