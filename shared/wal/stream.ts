@@ -250,8 +250,8 @@ class ReplicationStream implements WalStream {
     if (this.#bufferedBytes > this.#maxBufferedBytes) {
       this.#isPaused = true;
       this.#socket?.pause();
-    } else if (chunk.length < SMALL_CHUNK_BYTES && this.#socket instanceof ReusedBufferSocket) {
-      this.#rest();
+    } else if (this.#socket instanceof ReusedBufferSocket) {
+      this.#rest(chunk.length < SMALL_CHUNK_BYTES ? REST_MS : 0);
     }
     this.#settleWaiter();
   };
@@ -259,13 +259,15 @@ class ReplicationStream implements WalStream {
   /**
    * The server sends each row by itself, and a reader that keeps up pays a system call for every
    * few of them. After a millisecond there are many to read at once. Not so under TLS, which hands
-   * over one record at a time, however many there are.
+   * over one record at a time. Where there is much to read, the target has its turn between chunks.
    */
-  #rest(): void {
+  #rest(ms: number): void {
     this.#socket?.pause();
-    setTimeout(() => {
+    const resume = () => {
       if (!this.#isPaused) this.#socket?.resume();
-    }, REST_MS);
+    };
+    if (ms === 0) setImmediate(resume);
+    else setTimeout(resume, ms);
   }
 
   #takeData(bytes: Buffer, start: number, end: number): void {

@@ -1,18 +1,13 @@
 import { wrapError } from '../../errors/classify.ts';
-import { codeOf, MigrationError } from '../../errors/migrationError.ts';
 import type { PgSession } from '../../pg/connect.ts';
 import type { Lsn } from '../lsn.ts';
 import type { RowChange } from '../messages.ts';
+import { Batch, noChanges } from './batch.ts';
+import type { PendingChanges } from './batch.ts';
 import type { ApplyTable } from './catalog.ts';
-import { changeFailure } from './divergence.ts';
-import { ImpossibleSequence, TableMerge } from './merge.ts';
-import type { ChangeOrigin, TableStep } from './merge.ts';
+import type { ChangeOrigin } from './merge.ts';
 import type { ReadBack } from './readBack.ts';
-import { readBackChange } from './readBackSet.ts';
-import { applySet, CountMismatch } from './setBased.ts';
-import { applySingle } from './singleChange.ts';
 import { targetSession } from './targetSession.ts';
-import type { TargetSession } from './targetSession.ts';
 
 export interface ApplierOptions {
   /**
@@ -61,14 +56,6 @@ export interface Applier {
   readonly readBackUntil: Lsn | undefined;
 }
 
-/** What was added and not executed yet, in order. */
-interface PendingChanges {
-  tables: ApplyTable[];
-  changes: RowChange[];
-  origins: ChangeOrigin[];
-  bytes: number;
-}
-
 /**
  * The planner takes an array parameter for ten rows or for as many as it has, and would read a
  * whole table for some thousands: by its index is always cheap enough. Amounts of money are
@@ -83,12 +70,6 @@ const SETTINGS_SQL = `select ${[
 ]
   .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
   .join(', ')}`;
-
-/** Failures of a set for which its changes are tried one by one, in their order. */
-const REPLAYED_CLASSES = ['21', '22', '23'];
-
-/** Cannot insert into or update a GENERATED ALWAYS column; the cached plan has another result. */
-const REPLAYED_CODES = ['428C9', '0A000'];
 
 export function createApplier(session: PgSession, options: ApplierOptions): Applier {
   const { readBack, maxPendingChanges = 10_000, maxPendingBytes = 8 * 1024 * 1024 } = options;
@@ -118,13 +99,21 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     }
   };
 
-  const execute = async (taken: PendingChanges): Promise<void> => {
+  /** What can be done beforehand is done while the changes before these are executed. */
+  const executeAfter = async (
+    before: Promise<void> | undefined,
+    taken: PendingChanges,
+  ): Promise<void> => {
+    const batch = new Batch(taken, {
+      target,
+      readBack,
+      onReplay: () => {
+        counters.replays += 1;
+      },
+    });
+    await before;
     await prepare(new Set(taken.tables));
-    const onReplay = () => (counters.replays += 1);
-    if (taken.changes.length === 1 || !(await applyMerged(target, taken, readBack, onReplay))) {
-      if (taken.changes.length > 1) onReplay();
-      await applyOneByOne(target, taken, readBack);
-    }
+    await batch.execute();
     for (const { action } of taken.changes) {
       counters[action === 'I' ? 'inserts' : action === 'U' ? 'updates' : 'deletes'] += 1;
     }
@@ -136,21 +125,19 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     running = undefined;
   };
 
-  /** Begins to execute what was added as soon as what came before is done. */
+  /** Executes what was added after what is being executed, which is to be waited for. */
   const begin = (): Promise<void> | undefined => {
-    if (running !== undefined) return settle().then(begin);
+    const before = running;
     const taken = pending;
     pending = noChanges();
-    running = execute(taken);
+    running = executeAfter(before, taken);
     // Whoever waits for it next gets the error.
     running.catch(() => undefined);
-    return undefined;
+    return before;
   };
 
   const flush = async (): Promise<void> => {
-    await settle();
-    if (pending.changes.length === 0) return;
-    await begin();
+    if (pending.changes.length > 0) await begin();
     await settle();
   };
 
@@ -192,153 +179,4 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
       counters.applied += tables.length;
     },
   };
-}
-
-function noChanges(): PendingChanges {
-  return { tables: [], changes: [], origins: [], bytes: 0 };
-}
-
-/**
- * Table by table. One whose changes the target does not take as sets gets them one by one, and the
- * others are not touched by that.
- *
- * @returns false when that did not do either; then nothing was done.
- */
-async function applyMerged(
-  target: TargetSession,
-  pending: PendingChanges,
-  readBack: ReadBack | undefined,
-  onReplay: () => void,
-): Promise<boolean> {
-  const merges = mergeByTable(pending);
-  const isAlone = merges.length === 1;
-  if (isAlone && merges[0]?.steps === undefined) return false;
-  await target.session.query('savepoint pgmove_apply');
-  let isDone = true;
-  try {
-    for (const { table, steps } of merges) {
-      if (!isAlone) await target.session.query('savepoint pgmove_table');
-      try {
-        if (steps === undefined) throw new ImpossibleSequence();
-        await applySteps(target, table, steps, readBack);
-      } catch (error) {
-        if (isAlone || !isReplayed(error)) throw error;
-        onReplay();
-        await target.session.query('rollback to savepoint pgmove_table');
-        if (!(await replayTable(target, table, pending, readBack))) throw error;
-      }
-      if (!isAlone) await target.session.query('release savepoint pgmove_table');
-    }
-  } catch (error) {
-    if (!isReplayed(error)) throw wrapped(error);
-    await target.session.query('rollback to savepoint pgmove_apply');
-    isDone = false;
-  }
-  await target.session.query('release savepoint pgmove_apply');
-  return isDone;
-}
-
-async function applySteps(
-  target: TargetSession,
-  table: ApplyTable,
-  steps: readonly TableStep[],
-  readBack: ReadBack | undefined,
-): Promise<void> {
-  for (const step of steps) {
-    if (step.kind === 'set') await applySet(target, step, readBack);
-    else await applyAlone(target, table, step.change, step.origin, readBack);
-  }
-}
-
-/** @returns false when it needs the changes of other tables between its own. */
-async function replayTable(
-  target: TargetSession,
-  table: ApplyTable,
-  pending: PendingChanges,
-  readBack: ReadBack | undefined,
-): Promise<boolean> {
-  try {
-    await applyOneByOne(target, pending, readBack, table);
-    return true;
-  } catch (error) {
-    // The caller goes on with the error of the set, and then finds out in the order of the stream.
-    if (error instanceof MigrationError && error.kind === 'connectionFailed') throw error;
-    return false;
-  }
-}
-
-/** `steps` are absent for a sequence of changes that cannot be. */
-function mergeByTable({
-  tables,
-  changes,
-  origins,
-}: PendingChanges): { table: ApplyTable; steps: readonly TableStep[] | undefined }[] {
-  const merges = new Map<ApplyTable, TableMerge>();
-  const impossible = new Set<TableMerge>();
-  let last: TableMerge | undefined;
-  for (let i = 0; i < changes.length; i++) {
-    const [table, change, origin] = [tables[i], changes[i], origins[i]];
-    if (table === undefined || change === undefined || origin === undefined) continue;
-    if (last?.table !== table) last = merges.get(table);
-    if (last === undefined) {
-      last = new TableMerge(table);
-      merges.set(table, last);
-    }
-    if (impossible.has(last)) continue;
-    try {
-      last.add(change, origin);
-    } catch (error) {
-      if (!(error instanceof ImpossibleSequence)) throw error;
-      impossible.add(last);
-    }
-  }
-  return [...merges.values()].map((merge) => ({
-    table: merge.table,
-    steps: impossible.has(merge) ? undefined : merge.steps,
-  }));
-}
-
-/** In the order of the stream; only here it is decided that the target has diverged. */
-async function applyOneByOne(
-  target: TargetSession,
-  { tables, changes, origins }: PendingChanges,
-  readBack: ReadBack | undefined,
-  only?: ApplyTable,
-): Promise<void> {
-  for (let i = 0; i < changes.length; i++) {
-    const [table, change, origin] = [tables[i], changes[i], origins[i]];
-    if (table === undefined || change === undefined || origin === undefined) continue;
-    if (only !== undefined && table !== only) continue;
-    try {
-      await applyAlone(target, table, change, origin, readBack);
-    } catch (error) {
-      throw changeFailure(table, change, origin, error);
-    }
-  }
-}
-
-async function applyAlone(
-  target: TargetSession,
-  table: ApplyTable,
-  change: RowChange,
-  origin: ChangeOrigin,
-  readBack: ReadBack | undefined,
-): Promise<void> {
-  const values = readBack && (await readBackChange(table, change, origin, readBack));
-  await applySingle(target, table, change, origin, {
-    values,
-    isNullUnsure: readBack !== undefined,
-  });
-}
-
-function isReplayed(error: unknown): boolean {
-  if (error instanceof CountMismatch || error instanceof ImpossibleSequence) return true;
-  if (error instanceof MigrationError) return error.kind === 'diverged';
-  const code = codeOf(error) ?? '';
-  return REPLAYED_CODES.includes(code) || REPLAYED_CLASSES.includes(code.slice(0, 2));
-}
-
-function wrapped(error: unknown): MigrationError {
-  if (error instanceof MigrationError) return error;
-  return wrapError(error, 'Applying changes to the target failed');
 }

@@ -5,6 +5,11 @@ import type { ChangeOrigin, MergedSet } from './merge.ts';
 import type { ReadBack } from './readBack.ts';
 import type { Field, Shape } from './shape.ts';
 
+/** Whether a set has nulls that may stand for NaN or an infinity. */
+export function needsReadBack({ shapes, values }: MergedSet): boolean {
+  return shapes.some((shape, slot) => shape !== undefined && isUnsure(shape, values[slot]));
+}
+
 /** Replaces the nulls of a set that may stand for NaN or an infinity. One query per set of columns. */
 export async function readBackSet(set: MergedSet, readBack: ReadBack): Promise<void> {
   const { table, key, shapes, values, origins } = set;

@@ -1,6 +1,6 @@
 import { withAlwaysWritable } from './identityAlways.ts';
 import type { MergedSet } from './merge.ts';
-import { readBackSet } from './readBackSet.ts';
+import { needsReadBack, readBackSet } from './readBackSet.ts';
 import type { ReadBack } from './readBack.ts';
 import {
   arrayParameters,
@@ -22,6 +22,32 @@ interface SetParts {
   inserts: Map<Shape, number[]>;
 }
 
+/** What can be known of a set before it is executed. */
+export interface PreparedSet {
+  readonly parts: SetParts;
+  /** By the list of slots. */
+  readonly parameters: Map<readonly number[], readonly string[]>;
+}
+
+/** Undefined for a set of which values have to be read back first. */
+export function prepareSet(
+  set: MergedSet,
+  readBack: ReadBack | undefined,
+): PreparedSet | undefined {
+  if (readBack !== undefined && needsReadBack(set)) return undefined;
+  const { table, key } = set;
+  const parts = partsOf(set);
+  const parameters = new Map<readonly number[], readonly string[]>();
+  const prepare = (statement: SetStatement, slots: readonly number[]) =>
+    parameters.set(slots, arrayParameters(statement, set, slots));
+  if (key !== undefined) {
+    if (parts.deletes.length > 0) prepare(deleteStatement(table, key), parts.deletes);
+    for (const [shape, slots] of parts.updates) prepare(updateStatements(shape, key).update, slots);
+  }
+  for (const [shape, slots] of parts.inserts) prepare(insertStatement(shape), slots);
+  return { parts, parameters };
+}
+
 /**
  * Executes merged changes: deletes, then updates, then inserts, so that values of other unique
  * columns are free before they are taken again. Where that does not do, the server says so.
@@ -30,26 +56,31 @@ export async function applySet(
   target: TargetSession,
   set: MergedSet,
   readBack: ReadBack | undefined,
+  prepared?: PreparedSet,
 ): Promise<void> {
-  if (readBack !== undefined) await readBackSet(set, readBack);
+  if (prepared === undefined && readBack !== undefined) await readBackSet(set, readBack);
   const { table, key } = set;
-  const parts = partsOf(set);
+  const parts = prepared?.parts ?? partsOf(set);
+  const runSet = (statement: SetStatement, slots: readonly number[]) => {
+    const parameters = prepared?.parameters.get(slots) ?? arrayParameters(statement, set, slots);
+    prepared?.parameters.delete(slots);
+    return runCounted(target, statement, parameters, slots.length);
+  };
   if (key !== undefined && parts.deletes.length > 0) {
-    await runSet(target, set, deleteStatement(table, key), parts.deletes);
+    await runSet(deleteStatement(table, key), parts.deletes);
   }
   for (const [shape, slots] of parts.updates) {
     if (key === undefined) throw new CountMismatch();
     const statements = updateStatements(shape, key);
     if (await findsAlwaysChanged(target, set, statements.alwaysChanged, slots)) {
-      await withAlwaysWritable(target, table, () =>
-        runSet(target, set, statements.updateAll, slots),
-      );
+      prepared?.parameters.delete(slots);
+      await withAlwaysWritable(target, table, () => runSet(statements.updateAll, slots));
     } else {
-      await runSet(target, set, statements.update, slots);
+      await runSet(statements.update, slots);
     }
   }
   for (const [shape, slots] of parts.inserts) {
-    await runSet(target, set, insertStatement(shape), slots);
+    await runSet(insertStatement(shape), slots);
   }
 }
 
@@ -83,14 +114,14 @@ function slotsOf(groups: Map<Shape, number[]>, shape: Shape): number[] {
   return slots;
 }
 
-async function runSet(
+async function runCounted(
   target: TargetSession,
-  set: MergedSet,
   statement: SetStatement,
-  slots: readonly number[],
+  parameters: readonly string[],
+  expected: number,
 ): Promise<void> {
-  const count = await target.run(statement.text, arrayParameters(statement, set, slots));
-  if (count !== slots.length) throw new CountMismatch();
+  const count = await target.run(statement.text, parameters);
+  if (count !== expected) throw new CountMismatch();
 }
 
 async function findsAlwaysChanged(

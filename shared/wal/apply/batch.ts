@@ -1,0 +1,218 @@
+import { wrapError } from '../../errors/classify.ts';
+import { codeOf, MigrationError } from '../../errors/migrationError.ts';
+import type { RowChange } from '../messages.ts';
+import type { ApplyTable } from './catalog.ts';
+import { changeFailure } from './divergence.ts';
+import { ImpossibleSequence, TableMerge } from './merge.ts';
+import type { ChangeOrigin, MergedSet, TableStep } from './merge.ts';
+import type { ReadBack } from './readBack.ts';
+import { readBackChange } from './readBackSet.ts';
+import { applySet, CountMismatch, prepareSet } from './setBased.ts';
+import type { PreparedSet } from './setBased.ts';
+import { applySingle } from './singleChange.ts';
+import type { TargetSession } from './targetSession.ts';
+
+/** What was added and not executed yet, in order. */
+export interface PendingChanges {
+  tables: ApplyTable[];
+  changes: RowChange[];
+  origins: ChangeOrigin[];
+  bytes: number;
+}
+
+export function noChanges(): PendingChanges {
+  return { tables: [], changes: [], origins: [], bytes: 0 };
+}
+
+/** Failures of a set for which its changes are tried one by one, in their order. */
+const REPLAYED_CLASSES = ['21', '22', '23'];
+
+/** Cannot insert into or update a GENERATED ALWAYS column; the cached plan has another result. */
+const REPLAYED_CODES = ['428C9', '0A000'];
+
+export interface BatchOptions {
+  target: TargetSession;
+  readBack: ReadBack | undefined;
+  /** Called when changes go one by one because the target did not take them as sets. */
+  onReplay: () => void;
+}
+
+/** Changes that are executed together. They are merged when the batch is made. */
+export class Batch {
+  readonly #pending: PendingChanges;
+  readonly #options: BatchOptions;
+  readonly #merges: readonly TableSteps[];
+  /** Sets that nothing was prepared for yet, in order. */
+  readonly #ahead: Iterator<MergedSet>;
+  readonly #prepared = new Map<MergedSet, PreparedSet>();
+
+  constructor(pending: PendingChanges, options: BatchOptions) {
+    this.#pending = pending;
+    this.#options = options;
+    // A change that is alone is not worth a savepoint.
+    this.#merges = pending.changes.length > 1 ? mergeByTable(pending) : [];
+    this.#ahead = setsOf(this.#merges);
+    this.#prepareNext();
+  }
+
+  async execute(): Promise<void> {
+    const { onReplay } = this.#options;
+    const isMerged = this.#merges.length > 0;
+    if (isMerged && (await this.#applyMerged())) return;
+    if (isMerged) onReplay();
+    await this.#applyOneByOne();
+  }
+
+  /** One set's parameters are put together while the server executes the set before it. */
+  #prepareNext(): void {
+    const { done, value } = this.#ahead.next();
+    if (done === true) return;
+    const prepared = prepareSet(value, this.#options.readBack);
+    if (prepared !== undefined) this.#prepared.set(value, prepared);
+  }
+
+  /**
+   * Table by table. One whose changes the target does not take as sets gets them one by one, and the
+   * others are not touched by that.
+   *
+   * @returns false when that did not do either; then nothing was done.
+   */
+  async #applyMerged(): Promise<boolean> {
+    const { session } = this.#options.target;
+    const isAlone = this.#merges.length === 1;
+    if (isAlone && this.#merges[0]?.steps === undefined) return false;
+    await session.query('savepoint pgmove_apply');
+    let isDone = true;
+    try {
+      for (const { table, steps } of this.#merges) {
+        if (isAlone) await this.#applySteps(table, steps ?? []);
+        else await this.#applyTable(table, steps);
+      }
+    } catch (error) {
+      if (!isReplayed(error)) throw wrapped(error);
+      await session.query('rollback to savepoint pgmove_apply');
+      isDone = false;
+    }
+    await session.query('release savepoint pgmove_apply');
+    return isDone;
+  }
+
+  async #applyTable(table: ApplyTable, steps: readonly TableStep[] | undefined): Promise<void> {
+    const { session } = this.#options.target;
+    // Released with the batch's: it costs no time of its own.
+    await session.query('savepoint pgmove_table');
+    try {
+      if (steps === undefined) throw new ImpossibleSequence();
+      await this.#applySteps(table, steps);
+    } catch (error) {
+      if (!isReplayed(error)) throw error;
+      this.#options.onReplay();
+      await session.query('rollback to savepoint pgmove_table');
+      if (!(await this.#replayTable(table))) throw error;
+    }
+  }
+
+  async #applySteps(table: ApplyTable, steps: readonly TableStep[]): Promise<void> {
+    const { target, readBack } = this.#options;
+    for (const step of steps) {
+      if (step.kind === 'single') {
+        await this.#applyAlone(table, step.change, step.origin);
+        continue;
+      }
+      const prepared = this.#prepared.get(step);
+      this.#prepared.delete(step);
+      const applied = applySet(target, step, readBack, prepared);
+      // Its error is thrown below, whatever the preparation does.
+      applied.catch(() => undefined);
+      this.#prepareNext();
+      await applied;
+    }
+  }
+
+  /** @returns false when it needs the changes of other tables between its own. */
+  async #replayTable(table: ApplyTable): Promise<boolean> {
+    try {
+      await this.#applyOneByOne(table);
+      return true;
+    } catch (error) {
+      // The caller goes on with the error of the set, and then finds out in the order of the stream.
+      if (error instanceof MigrationError && error.kind === 'connectionFailed') throw error;
+      return false;
+    }
+  }
+
+  /** In the order of the stream; only here it is decided that the target has diverged. */
+  async #applyOneByOne(only?: ApplyTable): Promise<void> {
+    const { tables, changes, origins } = this.#pending;
+    for (let i = 0; i < changes.length; i++) {
+      const [table, change, origin] = [tables[i], changes[i], origins[i]];
+      if (table === undefined || change === undefined || origin === undefined) continue;
+      if (only !== undefined && table !== only) continue;
+      try {
+        await this.#applyAlone(table, change, origin);
+      } catch (error) {
+        throw changeFailure(table, change, origin, error);
+      }
+    }
+  }
+
+  async #applyAlone(table: ApplyTable, change: RowChange, origin: ChangeOrigin): Promise<void> {
+    const { target, readBack } = this.#options;
+    const values = readBack && (await readBackChange(table, change, origin, readBack));
+    await applySingle(target, table, change, origin, {
+      values,
+      isNullUnsure: readBack !== undefined,
+    });
+  }
+}
+
+/** `steps` are absent for a sequence of changes that cannot be. */
+interface TableSteps {
+  table: ApplyTable;
+  steps: readonly TableStep[] | undefined;
+}
+
+function* setsOf(merges: readonly TableSteps[]): Generator<MergedSet, undefined> {
+  for (const { steps } of merges) {
+    for (const step of steps ?? []) if (step.kind === 'set') yield step;
+  }
+  return undefined;
+}
+
+function mergeByTable({ tables, changes, origins }: PendingChanges): TableSteps[] {
+  const merges = new Map<ApplyTable, TableMerge>();
+  const impossible = new Set<TableMerge>();
+  let last: TableMerge | undefined;
+  for (let i = 0; i < changes.length; i++) {
+    const [table, change, origin] = [tables[i], changes[i], origins[i]];
+    if (table === undefined || change === undefined || origin === undefined) continue;
+    if (last?.table !== table) last = merges.get(table);
+    if (last === undefined) {
+      last = new TableMerge(table);
+      merges.set(table, last);
+    }
+    if (impossible.has(last)) continue;
+    try {
+      last.add(change, origin);
+    } catch (error) {
+      if (!(error instanceof ImpossibleSequence)) throw error;
+      impossible.add(last);
+    }
+  }
+  return [...merges.values()].map((merge) => ({
+    table: merge.table,
+    steps: impossible.has(merge) ? undefined : merge.steps,
+  }));
+}
+
+function isReplayed(error: unknown): boolean {
+  if (error instanceof CountMismatch || error instanceof ImpossibleSequence) return true;
+  if (error instanceof MigrationError) return error.kind === 'diverged';
+  const code = codeOf(error) ?? '';
+  return REPLAYED_CODES.includes(code) || REPLAYED_CLASSES.includes(code.slice(0, 2));
+}
+
+function wrapped(error: unknown): MigrationError {
+  if (error instanceof MigrationError) return error;
+  return wrapError(error, 'Applying changes to the target failed');
+}
