@@ -33,7 +33,7 @@ interface Kept {
   migration: MigrationRecord;
   record: ReplicationRecord;
   wish: StreamWish;
-  slots(): Promise<number>;
+  slots: () => Promise<number>;
 }
 
 /** A failed database whose slot is kept for a resume. */
