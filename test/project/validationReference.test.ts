@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { renderValidationReference, VALIDATION_FILE } from '../../scripts/docs/validationReference.ts';
+import {
+  renderValidationReference,
+  VALIDATION_FILE,
+} from '../../scripts/docs/validationReference.ts';
 import { DATABASE_RULES, SERVER_RULES } from '../../shared/checks/registry.ts';
 
 test('docs/validation.md is what the rules say (npm run docs writes it)', async () => {
