@@ -19,6 +19,7 @@ import { openApplySession, standAside } from './applySession.ts';
 import { Group, writeProgress } from './group.ts';
 import type { GroupCounters } from './group.ts';
 import { Handshakes } from './handshakes.ts';
+import { moreOf } from './moreMessages.ts';
 import { PartSnapshots } from './partSnapshots.ts';
 import { replayHeld } from './replay.ts';
 import { SourceWatch } from './sourceWatch.ts';
@@ -297,7 +298,7 @@ class StreamSession {
       const isEnded = await this.#take(group, messages);
       if (signal.aborted) return;
       if (isEnded) break;
-      messages = group.isInTransaction ? await this.#rest(signal) : stream.tryNext();
+      messages = await (group.isInTransaction ? this.#rest(signal) : moreOf(stream));
     }
     await this.#commit(group);
   }

@@ -4,12 +4,10 @@ import { MigrationError } from '../errors/migrationError.ts';
 import { connect } from '../pg/connect.ts';
 import type { PgSession } from '../pg/connect.ts';
 import { ReusedBufferSocket } from '../pg/copy/reusedBufferSocket.ts';
-import type { PgEndpoint } from '../pg/endpoint.ts';
 import type { Lsn } from './lsn.ts';
 import type { WalMessage } from './messages.ts';
 import { createParser } from './parser.ts';
 import type { WalParser } from './parser.ts';
-import type { PluginOptions } from './plugin.ts';
 import { streamEnded, streamError } from './streamError.ts';
 import { StreamFrames } from './streamFrames.ts';
 import {
@@ -22,43 +20,9 @@ import {
   XLOG_DATA,
   XLOG_HEADER_BYTES,
 } from './walsender.ts';
+import type { WalStream, WalStreamOptions } from './walStream.ts';
 
-export interface WalStreamOptions {
-  endpoint: PgEndpoint;
-  slot: string;
-  /** Where to go on; the server begins at the slot's confirmed position if that is later. */
-  start: Lsn;
-  applicationName: string;
-  signal: AbortSignal;
-  plugin: PluginOptions;
-  /** Milliseconds between two reports of the confirmed position; default 1000. */
-  feedbackEveryMs?: number;
-  /** Bytes of messages that may wait to be taken; the socket is paused above. Default 4 MiB. */
-  maxBufferedBytes?: number;
-}
-
-/** The changes of one slot. `await using` closes it. */
-export interface WalStream extends AsyncDisposable {
-  /**
-   * Everything that was parsed and not taken yet, at least one message; waits for it. Rejects when
-   * the stream has failed and all that came before was taken.
-   */
-  next(): Promise<WalMessage[]>;
-  /** What is there now, without waiting. */
-  tryNext(): WalMessage[];
-  /** Makes next(), the waiting or else the coming one, resolve with what is there, maybe nothing. */
-  wake(): void;
-  /** Durable on the target: reported to the server by a timer, and at once when it asks. */
-  confirm(lsn: Lsn): void;
-  /** The furthest position that the server has told of. */
-  readonly receivedLsn: Lsn;
-  /**
-   * A position that the server has passed with no transaction open, while nothing came behind it
-   * and everything before it was taken. Safe to confirm once all that was taken is durable. A reader
-   * does so from time to time, and when next() gives it nothing: the source cannot shut down before.
-   */
-  readonly idleLsn: Lsn | undefined;
-}
+export type { WalStream, WalStreamOptions };
 
 /** Beside those of session.ts: the text of a value has to be what a COPY of it says. */
 const STREAM_SETTINGS: Readonly<Record<string, string>> = {
@@ -141,6 +105,7 @@ class ReplicationStream implements WalStream {
   #messages: WalMessage[] = [];
   #bufferedBytes = 0;
   #isPaused = false;
+  isFlowing = false;
   #isInTransaction = false;
   #failure: MigrationError | undefined;
   #isClosing = false;
@@ -247,11 +212,12 @@ class ReplicationStream implements WalStream {
       this.#fail(streamError(error, this.#options.slot));
       return;
     }
+    this.isFlowing = chunk.length >= SMALL_CHUNK_BYTES;
     if (this.#bufferedBytes > this.#maxBufferedBytes) {
       this.#isPaused = true;
       this.#socket?.pause();
     } else if (this.#socket instanceof ReusedBufferSocket) {
-      this.#rest(chunk.length < SMALL_CHUNK_BYTES ? REST_MS : 0);
+      this.#rest(this.isFlowing ? 0 : REST_MS);
     }
     this.#settleWaiter();
   };
