@@ -85,6 +85,7 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
   let pending = noChanges();
   let running: Promise<void> | undefined;
   let isPrepared = false;
+  const savepoint = { isOpen: false };
 
   const prepare = async (tables: Iterable<ApplyTable>): Promise<void> => {
     if (!isPrepared) await session.query(SETTINGS_SQL);
@@ -107,6 +108,7 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     const batch = new Batch(taken, {
       target,
       readBack,
+      savepoint,
       onReplay: () => {
         counters.replays += 1;
       },
@@ -139,6 +141,8 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
   const flush = async (): Promise<void> => {
     if (pending.changes.length > 0) await begin();
     await settle();
+    if (savepoint.isOpen) await session.query('release savepoint pgmove_apply');
+    savepoint.isOpen = false;
   };
 
   return {

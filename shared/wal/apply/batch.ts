@@ -33,6 +33,8 @@ const REPLAYED_CODES = ['428C9', '0A000'];
 export interface BatchOptions {
   target: TargetSession;
   readBack: ReadBack | undefined;
+  /** Whether the savepoint of the batch before is there: this one's takes its place. */
+  savepoint: { isOpen: boolean };
   /** Called when changes go one by one because the target did not take them as sets. */
   onReplay: () => void;
 }
@@ -81,26 +83,32 @@ export class Batch {
     const { session } = this.#options.target;
     const isAlone = this.#merges.length === 1;
     if (isAlone && this.#merges[0]?.steps === undefined) return false;
-    await session.query('savepoint pgmove_apply');
-    let isDone = true;
+    // The target has nothing to do while a command and its answer are on their way: no more than one.
+    const { savepoint } = this.#options;
+    await session.query(
+      (savepoint.isOpen ? 'release savepoint pgmove_apply; ' : '') +
+        'savepoint pgmove_apply' +
+        (isAlone ? '' : '; savepoint pgmove_table'),
+    );
+    savepoint.isOpen = true;
+    let isFirst = true;
     try {
       for (const { table, steps } of this.#merges) {
+        if (!isFirst) await session.query('release savepoint pgmove_table; savepoint pgmove_table');
+        isFirst = false;
         if (isAlone) await this.#applySteps(table, steps ?? []);
         else await this.#applyTable(table, steps);
       }
     } catch (error) {
       if (!isReplayed(error)) throw wrapped(error);
       await session.query('rollback to savepoint pgmove_apply');
-      isDone = false;
+      return false;
     }
-    await session.query('release savepoint pgmove_apply');
-    return isDone;
+    return true;
   }
 
   async #applyTable(table: ApplyTable, steps: readonly TableStep[] | undefined): Promise<void> {
     const { session } = this.#options.target;
-    // Released with the batch's: it costs no time of its own.
-    await session.query('savepoint pgmove_table');
     try {
       if (steps === undefined) throw new ImpossibleSequence();
       await this.#applySteps(table, steps);
