@@ -1,3 +1,4 @@
+import { filterOf } from '../shared/checks/rule.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import { planFormats, sourceFacts, targetShape } from '../shared/pg/copy/format.ts';
 import { planBatches } from '../shared/pg/copy/plan.ts';
@@ -9,7 +10,6 @@ import { copyAgain } from '../shared/wal/copy/copyAgain.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { setOperation } from './steps/operation.ts';
-import { tableFilterOf } from './steps/replicaIdentities.ts';
 import { readSchemaPart } from './steps/schemaParts.ts';
 
 /**
@@ -48,7 +48,7 @@ async function copyUnlogged(
   await using target = await env.open('target', database);
   const schema = await readSchemaPart(env, 'copy', { database, generation });
   const leftOut = new Set(schema.leftOutRelationOids);
-  const all = await listTables(source, tableFilterOf(env.record.spec));
+  const all = await listTables(source, filterOf(env.record.spec));
   const tables = all.filter(({ oid, persistence }) => persistence === 'u' && !leftOut.has(oid));
   if (tables.length === 0) return;
   const { ready } = planFormats(

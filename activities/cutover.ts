@@ -1,3 +1,4 @@
+import { filterOf } from '../shared/checks/rule.ts';
 import type { CutoverGate } from '../shared/contracts/activities.ts';
 import type {
   CutoverRecord,
@@ -19,7 +20,6 @@ import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { foldGate } from './steps/foldGate.ts';
 import { setOperation } from './steps/operation.ts';
-import { tableFilterOf } from './steps/replicaIdentities.ts';
 import { fenceSource, unfenceSource } from './steps/sourceChanges.ts';
 import { judge, wakeReplicator } from './steps/streamRow.ts';
 
@@ -173,7 +173,7 @@ async function refuseChangedSchema(env: ActivityEnvironment, database: string): 
   await using source = await env.open('source', database);
   await using target = await env.open('target', database);
   const planned = await readPlannedSchema(target);
-  const present = await readSchemaFingerprint(source, tableFilterOf(env.record.spec));
+  const present = await readSchemaFingerprint(source, filterOf(env.record.spec));
   const differences = compareFingerprints(planned, present);
   if (differences.length === 0) return;
   const sentences = differences.slice(0, 10).map(({ sentence }) => sentence);

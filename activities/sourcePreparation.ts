@@ -1,7 +1,8 @@
+import { filterOf } from '../shared/checks/rule.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { findIdentityProblems } from '../shared/pg/source/replicaIdentity.ts';
 import { defineActivity } from './steps/defineActivity.ts';
-import { identityProblemMessage, tableFilterOf } from './steps/replicaIdentities.ts';
+import { identityProblemMessage } from './steps/replicaIdentities.ts';
 import { restoreNotedIdentities, setIdentitiesFull, unfenceSource } from './steps/sourceChanges.ts';
 
 /**
@@ -12,7 +13,7 @@ defineActivity('prepareSource', async ({ database }, env) => {
   const { spec } = env.record;
   if (spec.mode !== 'Online') return null;
   await using source = await env.open('source', database);
-  const { problems } = await findIdentityProblems(source, tableFilterOf(spec));
+  const { problems } = await findIdentityProblems(source, filterOf(spec));
   if (problems.length === 0) return null;
   if (!spec.setReplicaIdentityFull) {
     throw new MigrationError('invalidInput', identityProblemMessage(database, problems));

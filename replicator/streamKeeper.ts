@@ -10,6 +10,7 @@ import { databaseEvent } from '../shared/contracts/events.ts';
 import { kindOf } from '../shared/errors/classify.ts';
 import { messageOf, MigrationError } from '../shared/errors/migrationError.ts';
 import { connect } from '../shared/pg/connect.ts';
+import type { PgSession } from '../shared/pg/connect.ts';
 import type { PgEndpoint } from '../shared/pg/endpoint.ts';
 import type { SecretStore } from '../shared/secrets/secretStore.ts';
 import type { Stores } from '../shared/state/stores.ts';
@@ -43,7 +44,6 @@ interface Running {
   wish: StreamWish;
   stop: AbortController;
   done: Promise<void>;
-  drainTo: Lsn | undefined;
   /** Makes the session look at what is wanted. */
   wake: () => void;
 }
@@ -86,7 +86,6 @@ export class StreamKeeper implements AsyncDisposable {
         await this.stop(record);
       } else {
         running.wish = wish;
-        running.drainTo = wish.drainTo === undefined ? undefined : parseLsn(wish.drainTo);
         running.wake();
         if (isOver(wish.until)) await this.#giveUp(record, wish, 'its time ran out');
         return;
@@ -115,10 +114,7 @@ export class StreamKeeper implements AsyncDisposable {
   /** Ends the stream and drops its slot. */
   async release(record: ReplicationRecord, slot: string): Promise<void> {
     await this.stop(record);
-    const { source } = await this.#endpoints(record);
-    await using session = await connect(source, {
-      applicationName: `pgmove/${record.ref.name}/stream`,
-    });
+    await using session = await this.#openSource(record);
     await dropSlot(session, slot, { signal: AbortSignal.timeout(RELEASE_MS) });
   }
 
@@ -135,7 +131,6 @@ export class StreamKeeper implements AsyncDisposable {
       wish,
       stop,
       done: Promise.resolve(),
-      drainTo: wish.drainTo === undefined ? undefined : parseLsn(wish.drainTo),
       wake: () => undefined,
     };
     this.#running.set(key, running);
@@ -188,7 +183,7 @@ export class StreamKeeper implements AsyncDisposable {
     const { observe } = this.#options;
     const { wish, stop } = running;
     const { source, target, migration } = await this.#endpoints(record);
-    const applicationName = `pgmove/${record.ref.name}/stream`;
+    const applicationName = applicationNameOf(record);
     await this.#ensureSlot(record, wish, { source, target, signal: stop.signal });
     const { generation, run } = wish;
     let stage = '';
@@ -218,7 +213,7 @@ export class StreamKeeper implements AsyncDisposable {
         filter: { include: migration.spec.includeTables, exclude: migration.spec.excludeTables },
         applicationName,
         signal: stop.signal,
-        drainTo: () => running.drainTo,
+        drainTo: () => drainToOf(running.wish),
         onStart: (wake) => (running.wake = wake),
         onReport,
         counters,
@@ -235,7 +230,7 @@ export class StreamKeeper implements AsyncDisposable {
     sides: { source: PgEndpoint; target: PgEndpoint; signal: AbortSignal },
   ): Promise<void> {
     const { source, target: into, signal } = sides;
-    const applicationName = `pgmove/${record.ref.name}/stream`;
+    const applicationName = applicationNameOf(record);
     await using target = await connect(into, { applicationName, signal });
     const known = await findProgress(target);
     if (known?.generation === wish.generation) return;
@@ -275,10 +270,7 @@ export class StreamKeeper implements AsyncDisposable {
       await this.#giveUp(record, wish, 'the time for a resume ran out');
       return;
     }
-    const { source } = await this.#endpoints(record);
-    await using session = await connect(source, {
-      applicationName: `pgmove/${record.ref.name}/stream`,
-    });
+    await using session = await this.#openSource(record);
     const slot = await readSlot(session, wish.slot);
     if (slot === undefined || slot.retainedBytes > BigInt(this.#options.failedSlotMaxBytes)) {
       await this.#giveUp(record, wish, 'it kept more WAL than it may');
@@ -304,6 +296,11 @@ export class StreamKeeper implements AsyncDisposable {
     }));
   }
 
+  async #openSource(record: ReplicationRecord): Promise<PgSession> {
+    const { source } = await this.#endpoints(record);
+    return await connect(source, { applicationName: applicationNameOf(record) });
+  }
+
   async #endpoints(
     record: ReplicationRecord,
   ): Promise<{ source: PgEndpoint; target: PgEndpoint; migration: MigrationRecord }> {
@@ -321,6 +318,14 @@ export class StreamKeeper implements AsyncDisposable {
       migration,
     };
   }
+}
+
+function drainToOf({ drainTo }: StreamWish): Lsn | undefined {
+  return drainTo === undefined ? undefined : parseLsn(drainTo);
+}
+
+function applicationNameOf(record: ReplicationRecord): string {
+  return `pgmove/${record.ref.name}/stream`;
 }
 
 function isOver(until: string | undefined): boolean {

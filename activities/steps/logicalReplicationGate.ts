@@ -1,3 +1,4 @@
+import { filterOf } from '../../shared/checks/rule.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import { checkLogicalReadiness } from '../../shared/pg/source/logicalReadiness.ts';
 import type {
@@ -8,7 +9,7 @@ import { setupLogicalReplication } from '../../shared/pg/source/logicalSetup.ts'
 import { findIdentityProblems } from '../../shared/pg/source/replicaIdentity.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
 import { openMaintenance } from './maintenanceSession.ts';
-import { identityProblemMessage, tableFilterOf } from './replicaIdentities.ts';
+import { identityProblemMessage } from './replicaIdentities.ts';
 
 export type SourceReadiness =
   | { next: 'go' }
@@ -95,7 +96,7 @@ async function readyIdentities(
   const messages: string[] = [];
   for (const database of databases) {
     await using source = await env.open('source', database);
-    const { problems } = await findIdentityProblems(source, tableFilterOf(spec));
+    const { problems } = await findIdentityProblems(source, filterOf(spec));
     if (problems.length > 0) messages.push(identityProblemMessage(database, problems));
   }
   return messages.length === 0 ? { next: 'go' } : { next: 'failed', message: messages.join(' ') };

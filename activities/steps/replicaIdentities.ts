@@ -1,7 +1,5 @@
-import { filterOf, someNames } from '../../shared/checks/rule.ts';
+import { someNames } from '../../shared/checks/rule.ts';
 import type { IdentityProblem } from '../../shared/pg/source/replicaIdentity.ts';
-
-export const tableFilterOf = filterOf;
 
 export function identityProblemMessage(
   database: string,

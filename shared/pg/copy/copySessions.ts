@@ -44,7 +44,7 @@ export class CopySessions implements AsyncDisposable {
   }
 
   target(): Promise<PgSession> {
-    return (this.#target ??= openTarget(this.#options));
+    return (this.#target ??= openCopyTarget(this.#options));
   }
 
   /** Both at once. */
@@ -97,7 +97,14 @@ async function openSource(options: CopySessionOptions): Promise<PgSession> {
   return session;
 }
 
-async function openTarget(options: CopySessionOptions): Promise<PgSession> {
+/**
+ * A session that fills the migration's database.
+ *
+ * @throws MigrationError fenced when the database is not marked as the migration's.
+ */
+export async function openCopyTarget(
+  options: Omit<CopySessionOptions, 'source' | 'snapshot'>,
+): Promise<PgSession> {
   const { target, applicationName, signal, migrationId } = options;
   const session = await connect(target, {
     applicationName,

@@ -3,9 +3,8 @@ import { connect } from '../../pg/connect.ts';
 import type { PgSession } from '../../pg/connect.ts';
 import type { PgEndpoint } from '../../pg/endpoint.ts';
 import type { CopyBatch, CopyItem, TableOutcome } from '../../pg/copy/batch.ts';
-import { COPY_SETTINGS } from '../../pg/copy/copySessions.ts';
+import { COPY_SETTINGS, openCopyTarget } from '../../pg/copy/copySessions.ts';
 import { concernsWholeCall, safeError } from '../../pg/copy/failure.ts';
-import { requireMarker } from '../../pg/copy/fence.ts';
 import {
   doneOutcome,
   failedOutcome,
@@ -54,11 +53,7 @@ export async function copyOnline(options: OnlineCopyOptions): Promise<TableOutco
       if (items.length === 1 || concernsWholeCall(error)) throw error;
     }
     // Which table it was, and that only that one fails, is found out table by table.
-    const outcomes: TableOutcome[] = [];
-    for (const item of items) {
-      outcomes.push(...(await each([item], (one) => withSessions(options, copyTogether, [one]))));
-    }
-    return outcomes;
+    return await each(items, (item) => withSessions(options, copyTogether, [item]));
   } catch (error) {
     if (options.signal.aborted) {
       throw new MigrationError('canceled', 'The copy was asked to stop.');
@@ -100,16 +95,7 @@ async function withSessions<Input>(
   input: Input,
 ): Promise<TableOutcome[]> {
   const { applicationName, signal } = options;
-  await using target = await connect(options.target, {
-    applicationName,
-    signal,
-    // What pgmove.copies says is done must be on disk.
-    settings: { ...COPY_SETTINGS, synchronous_commit: 'on' },
-  });
-  if (target.serverVersion >= 140000) {
-    await target.query("set client_connection_check_interval = '10s'");
-  }
-  await requireMarker(target, options.target.database, options.migrationId);
+  await using target = await openCopyTarget(options);
   await using source = await connect(options.source, {
     applicationName,
     signal,
