@@ -25,7 +25,7 @@ const HEADINGS: Readonly<Record<BenchArguments['bench'], ReportHeading>> = {
     about: [
       'Written by `npm run bench -- online`, both sides on one machine, PostgreSQL with its default',
       'settings; ratio is pgmove by the other. A backlog is made while nobody reads the slots; its',
-      'seconds go from the start of the replicator\u2019s process, or from enabling the subscription, to when',
+      'seconds go from when the replicator\u2019s process is ready, or the subscription is enabled, to when',
       'the last change of the backlog is seen on the target. Both drain the same backlogs. Latency is',
       'the time from before the commit of a probe, 20 a second, to when it is seen on the target.',
     ],

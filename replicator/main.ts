@@ -27,6 +27,7 @@ await runReplicator({
   log,
   slotWaitMs: settings.slotWaitMinutes * 60_000,
   failedSlotMaxBytes: settings.failedSlotMaxBytes,
+  decodingWorkMemMegabytes: settings.decodingWorkMemMegabytes,
   signal: stop.signal,
 });
 // The channel to the parent would keep the process alive.

@@ -28,6 +28,8 @@ export interface ReplicatorOptions {
   /** How long a new slot may wait for open transactions, in milliseconds. */
   slotWaitMs: number;
   failedSlotMaxBytes: number;
+  /** See Settings. */
+  decodingWorkMemMegabytes: number;
   signal: AbortSignal;
 }
 

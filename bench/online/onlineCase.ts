@@ -27,7 +27,7 @@ export interface Follower {
   readonly database: string;
   /** Stops applying: changes of the source wait in the slot from here on. */
   hold(): Promise<void>;
-  /** Goes on with applying. The clock of a measurement starts with the call. */
+  /** Goes on with applying. The clock of a measurement starts when it returns: processes are up. */
   release(): Promise<void>;
   /** Why nothing more will arrive, where that is known. */
   failure(): Promise<string | undefined>;

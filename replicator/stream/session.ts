@@ -1,4 +1,5 @@
-import { MigrationError } from '../../shared/errors/migrationError.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { kindOf } from '../../shared/errors/classify.ts';
 import type { MigrationErrorKind } from '../../shared/errors/migrationError.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
@@ -36,6 +37,8 @@ export interface StreamOptions {
   generation: number;
   filter: TableFilter;
   applicationName: string;
+  /** Of the walsender; absent or 0: as the source has it. */
+  decodingWorkMemMegabytes?: number;
   signal: AbortSignal;
   /** Apply nothing that ends after this position; undefined: everything. Asked between groups. */
   drainTo: () => Lsn | undefined;
@@ -50,9 +53,15 @@ export interface StreamOptions {
 }
 
 /** A group is committed when it has this much, at the end of a transaction. */
-const MOST_CHANGES = 100_000;
-const MOST_BYTES = 64 * 1024 * 1024;
-const MOST_MS = 500;
+const MOST_CHANGES = 200_000;
+const MOST_BYTES = 128 * 1024 * 1024;
+const MOST_MS = 1_000;
+
+/**
+ * After so many messages whatever else waits has its turn: the target, which has answered, would do
+ * nothing until it gets its next statement.
+ */
+const TURN_MESSAGES = 1_000;
 
 /** How often the tables' states are read without a notification, and other things are looked at. */
 const LOOK_EVERY_MS = 500;
@@ -90,6 +99,7 @@ export async function runStream(options: StreamOptions): Promise<void> {
       slot: options.slot,
       start: known.lsn,
       applicationName,
+      decodingWorkMemMegabytes: options.decodingWorkMemMegabytes ?? 0,
       signal,
       plugin,
     });
@@ -319,6 +329,7 @@ class StreamSession {
   async #take(group: Group, messages: WalMessage[]): Promise<boolean> {
     const drainTo = this.#options.drainTo();
     for (const [index, message] of messages.entries()) {
+      if (index % TURN_MESSAGES === TURN_MESSAGES - 1) await turn();
       switch (message.action) {
         case 'B':
           if (drainTo !== undefined && message.endLsn > drainTo) {
@@ -385,6 +396,5 @@ const OPERATOR_KINDS: ReadonlySet<MigrationErrorKind> = new Set([
 
 /** What a session ends with when it must not be begun again by itself. */
 export function needsOperator(error: unknown): boolean {
-  if (!(error instanceof MigrationError)) return false;
-  return OPERATOR_KINDS.has(error.kind);
+  return OPERATOR_KINDS.has(kindOf(error));
 }

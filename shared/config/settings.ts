@@ -30,6 +30,8 @@ export interface Settings {
   onlineTimeoutDays: number;
   /** How long a new slot may wait for transactions that are open. */
   slotWaitMinutes: number;
+  /** `logical_decoding_work_mem` of our walsenders; 0: as the source has it. */
+  decodingWorkMemMegabytes: number;
   pgBinDir?: string;
   tablePrefix: string;
 }
@@ -127,6 +129,11 @@ export const ENVIRONMENT = {
     .describe(
       'Minutes that a new replication slot may wait for transactions that were open before it. Default 10.',
     ),
+  PGMOVE_DECODING_WORK_MEM_MB: count(0, 64 * 1024)
+    .optional()
+    .describe(
+      'Megabytes of memory that the source may use to decode a large transaction, for each database online, before it writes the transaction to its disk (logical_decoding_work_mem, PostgreSQL 13 and later). 0: as the source is set. Default 256.',
+    ),
   PG_BIN_DIR: z
     .string()
     .optional()
@@ -177,6 +184,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     cutoverTimeoutHours: values.PGMOVE_CUTOVER_TIMEOUT_HOURS ?? 72,
     onlineTimeoutDays: values.PGMOVE_ONLINE_TIMEOUT_DAYS ?? 7,
     slotWaitMinutes: values.PGMOVE_SLOT_WAIT_MINUTES ?? 10,
+    decodingWorkMemMegabytes: values.PGMOVE_DECODING_WORK_MEM_MB ?? 256,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
   };

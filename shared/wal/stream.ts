@@ -67,6 +67,10 @@ export async function openWalStream(options: WalStreamOptions): Promise<WalStrea
     // A transaction that takes long to decode, or to apply, must not end the connection. Not 0: the
     // walsender would then look for our answers after each row it has sent.
     if (session.serverVersion >= 120000) await session.query("set wal_sender_timeout = '24d'");
+    const { decodingWorkMemMegabytes = 0 } = options;
+    if (decodingWorkMemMegabytes > 0 && session.serverVersion >= 130000) {
+      await session.query(`set logical_decoding_work_mem = '${decodingWorkMemMegabytes}MB'`);
+    }
     const { rows } = await session.query<{ server_encoding: string }>('show server_encoding');
     const parse = createParser({ encoding: rows[0]?.server_encoding ?? 'UTF8' });
     stream = new ReplicationStream(session, parse, options);

@@ -9,6 +9,8 @@ export interface WalStreamOptions {
   /** Where to go on; the server begins at the slot's confirmed position if that is later. */
   start: Lsn;
   applicationName: string;
+  /** `logical_decoding_work_mem` of the walsender; absent or 0: as the server has it. */
+  decodingWorkMemMegabytes?: number;
   signal: AbortSignal;
   plugin: PluginOptions;
   /** Milliseconds between two reports of the confirmed position; default 1000. */

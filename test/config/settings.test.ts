@@ -11,6 +11,7 @@ test('one variable is enough on one machine', () => {
     allowedHosts: [],
     jobs: 4,
     retentionDays: 30,
+    decodingWorkMemMegabytes: 256,
     failedRetentionHours: 24,
     failedSlotMaxBytes: 10 * 1024 ** 3,
     cutoverTimeoutHours: 72,

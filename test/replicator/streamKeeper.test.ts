@@ -84,6 +84,7 @@ function keeper(change: Partial<StreamKeeperOptions>): {
     secrets,
     log: pino({ level: 'silent' }),
     slotWaitMs: 1_000,
+    decodingWorkMemMegabytes: 0,
     failedSlotMaxBytes: 10 * 1024 ** 3,
     observe: (_record, { observed: seen }) => {
       if (seen !== undefined) observed.push(seen);
