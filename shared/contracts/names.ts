@@ -27,6 +27,12 @@ export const QUEUES = {
   replicationStatus: 'replication-status',
   /** To the replicator: a row of Replications has a new desired phase. */
   replicatorCommands: 'replicator-commands',
+  /**
+   * One message per live session (a database's snapshot or stream), hidden by the replicator that
+   * owns it: their number, hidden ones included, is what the replicator is scaled by. The message is
+   * a SessionMessage.
+   */
+  replicatorSessions: 'replicator-sessions',
 } as const;
 
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
@@ -39,6 +45,12 @@ export interface ReplicationStatusMessage {
   database: string;
   /** The instance that waits. */
   instanceId: string;
+}
+
+/** Which row of Replications wants a replicator. */
+export interface SessionMessage {
+  migrationId: string;
+  database: string;
 }
 
 /** Input of the migration orchestrator. */
