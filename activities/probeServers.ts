@@ -1,4 +1,6 @@
 import * as df from 'durable-functions';
+import { serverEndpoint } from '../shared/api/endpoints.ts';
+import type { Side } from '../shared/api/endpoints.ts';
 import type {
   ProbedDatabase,
   ProbeInput,
@@ -6,13 +8,10 @@ import type {
   ServerProbe,
 } from '../shared/contracts/probe.ts';
 import type { ServerSpec } from '../shared/contracts/records.ts';
-import type { PgSession } from '../shared/pg/connect.ts';
 import type { SecretBundle } from '../shared/secrets/secretStore.ts';
 import { runtime } from '../shared/state/runtime.ts';
 import { openMaintenance } from './steps/maintenanceSession.ts';
 import { listDatabases, probeServer, unreachable } from './steps/probeServer.ts';
-
-type Side = 'source' | 'target';
 
 interface Looked {
   probe: ServerProbe;
@@ -44,25 +43,13 @@ async function look(
   withDatabases: boolean,
 ): Promise<Looked> {
   try {
-    await using session = await open(side, server, bundle);
+    await using session = await openMaintenance(
+      serverEndpoint(server, side, 'postgres', bundle),
+      'pgmove/probe',
+    );
     const probe = await probeServer(session);
     return withDatabases ? { probe, databases: await listDatabases(session) } : { probe };
   } catch (error) {
     return { probe: unreachable(error) };
   }
-}
-
-async function open(side: Side, server: ServerSpec, bundle: SecretBundle): Promise<PgSession> {
-  const { host, port, user, options } = server;
-  const isSource = side === 'source';
-  const endpoint = {
-    host,
-    port,
-    user,
-    database: 'postgres',
-    password: isSource ? bundle.sourcePassword : bundle.targetPassword,
-    tls: { ...server.tls, key: isSource ? bundle.sourceTlsKey : bundle.targetTlsKey },
-    ...(options === undefined ? {} : { options }),
-  };
-  return await openMaintenance(endpoint, 'pgmove/probe');
 }

@@ -3,6 +3,7 @@ import type { SecretBundle } from '../secrets/secretStore.ts';
 import { invalidProperty, stateConflict } from './errors.ts';
 import type { ServerPath } from './path.ts';
 import type { PatchProperties, PutBody, PutProperties, SecretParameters } from './schemas.ts';
+import { authOf } from './serverAuth.ts';
 import { azureHostOf, parseAddress, parseResourceId } from './serverAddress.ts';
 import type { ServerAddress } from './serverAddress.ts';
 import { TLS_MODE_OF_SSL_MODE } from './vocabulary.ts';
@@ -75,7 +76,7 @@ export function sourceOf(p: PutProperties, sslMode: keyof typeof TLS_MODE_OF_SSL
       `Property '${target}' is needed, because sourceDbServerResourceId has no user (host:port@user).`,
     );
   }
-  return {
+  const server: ServerSpec = {
     host: address.host,
     port: address.port,
     user,
@@ -84,6 +85,7 @@ export function sourceOf(p: PutProperties, sslMode: keyof typeof TLS_MODE_OF_SSL
     resourceId: p.sourceDbServerResourceId,
     fullyQualifiedDomainName: p.sourceDbServerFullyQualifiedDomainName,
   };
+  return { ...server, auth: authOf(p.sourceAuth, server, 'sourceAuth') };
 }
 
 /** The domain name wins for connecting; the resource id gives what it leaves out. */
@@ -114,7 +116,7 @@ export function targetOf(
     const target = 'properties.secretParameters.targetServerUsername';
     throw invalidProperty(target, `Property '${target}' is needed: the login on the target.`);
   }
-  return {
+  const server: ServerSpec = {
     host: address.host,
     port: address.port,
     user,
@@ -122,6 +124,7 @@ export function targetOf(
     options: p.targetOptions || undefined,
     fullyQualifiedDomainName: p.targetDbServerFullyQualifiedDomainName,
   };
+  return { ...server, auth: authOf(p.targetAuth, server, 'targetAuth') };
 }
 
 export function targetAddress(path: ServerPath, domainName?: string): ServerAddress {

@@ -1,5 +1,6 @@
-import type { MigrationRecord } from '../contracts/records.ts';
+import type { MigrationRecord, ServerSpec } from '../contracts/records.ts';
 import type { PgEndpoint } from '../pg/endpoint.ts';
+import { entraPassword } from '../secrets/entraToken.ts';
 import type { SecretBundle } from '../secrets/secretStore.ts';
 
 export type Side = 'source' | 'target';
@@ -11,13 +12,23 @@ export function endpointOf(
   database: string,
   secrets: SecretBundle,
 ): PgEndpoint {
-  const server = record.spec[side];
+  return serverEndpoint(record.spec[side], side, database, secrets);
+}
+
+/** The same for a server that belongs to no migration. */
+export function serverEndpoint(
+  server: ServerSpec,
+  side: Side,
+  database: string,
+  secrets: SecretBundle,
+): PgEndpoint {
   const isSource = side === 'source';
+  const password = isSource ? secrets.sourcePassword : secrets.targetPassword;
   return {
     host: server.host,
     port: server.port,
     user: server.user,
-    password: isSource ? secrets.sourcePassword : secrets.targetPassword,
+    password: server.auth === 'entra' ? entraPassword() : password,
     database,
     tls: { ...server.tls, key: isSource ? secrets.sourceTlsKey : secrets.targetTlsKey },
     ...(server.options === undefined ? {} : { options: server.options }),

@@ -9,6 +9,7 @@ import {
 import { sourceAddress, targetAddress, tlsOf } from './draft.ts';
 import { ApiError, invalidProperty, stateConflict } from './errors.ts';
 import type { PatchBody, PatchProperties } from './schemas.ts';
+import { authOf } from './serverAuth.ts';
 
 /** When a property may be changed. */
 type Rule =
@@ -37,6 +38,8 @@ const RULES: Readonly<Record<keyof PatchProperties, Rule>> = {
   secretParameters: 'untilSucceeded',
   sourceTls: 'untilSucceeded',
   targetTls: 'untilSucceeded',
+  sourceAuth: 'untilSucceeded',
+  targetAuth: 'untilSucceeded',
   sourceOptions: 'untilSucceeded',
   targetOptions: 'untilSucceeded',
   triggerCutover: 'untilEnded',
@@ -191,7 +194,8 @@ function patchedSource(source: ServerSpec, p: PatchProperties): ServerSpec {
     p.sourceDbServerResourceId !== undefined ||
     p.sourceDbServerFullyQualifiedDomainName !== undefined;
   const address = isMoved ? sourceAddress(resourceId, domainName) : source;
-  return {
+  const server: ServerSpec = {
+    auth: source.auth,
     host: address.host,
     port: address.port,
     user: p.secretParameters?.sourceServerUsername ?? address.user ?? source.user,
@@ -203,13 +207,14 @@ function patchedSource(source: ServerSpec, p: PatchProperties): ServerSpec {
     resourceId,
     fullyQualifiedDomainName: domainName,
   };
+  return { ...server, auth: authOf(p.sourceAuth, server, 'sourceAuth') };
 }
 
 function patchedTarget(record: MigrationRecord, p: PatchProperties): ServerSpec {
   const { target } = record.spec;
   const domainName = p.targetDbServerFullyQualifiedDomainName;
   const address = domainName === undefined ? target : targetAddress(record, domainName);
-  return {
+  const server: ServerSpec = {
     ...target,
     host: address.host,
     port: address.port,
@@ -221,6 +226,7 @@ function patchedTarget(record: MigrationRecord, p: PatchProperties): ServerSpec 
     options: p.targetOptions === undefined ? target.options : p.targetOptions || undefined,
     fullyQualifiedDomainName: domainName ?? target.fullyQualifiedDomainName,
   };
+  return { ...server, auth: authOf(p.targetAuth, server, 'targetAuth') };
 }
 
 function patchedWanted(wanted: MigrationRecord['wanted'], p: PatchProperties, now: string) {

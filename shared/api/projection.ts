@@ -170,6 +170,8 @@ function specProperties(record: MigrationRecord) {
     verify: spec.verify,
     sourceTls: tlsOf(spec.source),
     targetTls: tlsOf(spec.target),
+    sourceAuth: spec.source.auth === undefined ? undefined : ('Entra' as const),
+    targetAuth: spec.target.auth === undefined ? undefined : ('Entra' as const),
     sourceOptions: spec.source.options,
     targetOptions: spec.target.options,
   };

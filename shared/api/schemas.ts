@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { booleanText, databaseName, databaseNames, oneOf, timestamp } from './fields.ts';
 import {
+  AUTH_KINDS,
   MIGRATION_MODES,
   MIGRATION_OPTIONS,
   SOURCE_TYPES,
@@ -91,6 +92,14 @@ const changeable = {
     ),
   sourceTls: tlsSchema.optional(),
   targetTls: tlsSchema.optional(),
+  sourceAuth: oneOf(AUTH_KINDS)
+    .optional()
+    .describe(
+      "An addition of pgmove: Entra logs in with a token of the service's identity in place of a password; for a server in Azure, with verify-full. Default Password.",
+    ),
+  targetAuth: oneOf(AUTH_KINDS)
+    .optional()
+    .describe('An addition of pgmove: as sourceAuth, for the target.'),
   sourceOptions: sessionOptions
     .optional()
     .describe("An addition of pgmove: libpq's options for the source, as '-c name=value'."),

@@ -29,6 +29,8 @@ export const SSL_MODES = ['Prefer', 'Require', 'VerifyCA', 'VerifyFull'] as cons
 export const LIST_FILTERS = ['Active', 'All'] as const;
 export const VERIFY_MODES = ['none', 'counts', 'hash'] as const;
 export const STREAM_STAGES = ['copying', 'consistent', 'caughtUp', 'drained'] as const;
+/** An addition of pgmove. */
+export const AUTH_KINDS = ['Password', 'Entra'] as const;
 export const TABLE_STATES = ['queued', 'copying', 'indexing', 'completed', 'failed'] as const;
 
 export const TLS_MODES = [

@@ -15,6 +15,8 @@ export interface ServerSpec {
   host: string;
   port: number;
   user: string;
+  /** A token of the process's identity is the password; absent: the secret is. */
+  auth?: 'entra';
   tls: { mode: TlsMode; ca?: string; cert?: string };
   /** libpq's `options`: `-c name=value …`. */
   options?: string;
