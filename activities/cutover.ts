@@ -4,6 +4,7 @@ import type {
   CutoverRecord,
   DatabaseRecord,
   MigrationRecord,
+  StreamStatus,
 } from '../shared/contracts/records.ts';
 import { transitionDatabase } from '../shared/contracts/transitions.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
@@ -128,6 +129,7 @@ async function waitAtGate(env: ActivityEnvironment, row: DatabaseRecord): Promis
 defineActivity('beginCutover', async ({ ref, database }, env) => {
   const now = new Date().toISOString();
   const fenced = env.record.spec.fenceSource;
+  const stream = (await env.stores.replications.get(ref.id, database))?.stream;
   await env.stores.databases.update(ref.id, database, (row) => {
     if (row.state === 'Canceling') {
       throw new MigrationError('canceled', `${database} is being canceled.`);
@@ -135,7 +137,7 @@ defineActivity('beginCutover', async ({ ref, database }, env) => {
     return transitionDatabase(ref, row, 'InProgress', now, {
       operation: 'Cutting over',
       message: '',
-      cutover: { requestedOn: requestOf(env.record, row, now), fenced },
+      cutover: { requestedOn: requestOf(env.record, row, now), fenced, ...behind(row, stream) },
     });
   });
   await foldGate(env);
@@ -166,6 +168,17 @@ function requestOf({ wanted }: MigrationRecord, row: DatabaseRecord, now: string
     return row.cutover.requestedOn;
   const { cutoverRequestedOn } = wanted;
   return row.state === 'WaitingForCutoverTrigger' ? (cutoverRequestedOn ?? now) : now;
+}
+
+/** How far the target is behind as the cutover begins; a repeated attempt keeps what the first saw. */
+function behind(
+  { cutover }: DatabaseRecord,
+  stream: StreamStatus | undefined,
+): Pick<CutoverRecord, 'latencySeconds' | 'lagBytes'> {
+  const first = cutover?.failedOn === undefined ? cutover : undefined;
+  const { latencySeconds, lagBytes } = first?.lagBytes === undefined ? (stream ?? {}) : first;
+  if (latencySeconds === undefined || lagBytes === undefined) return {};
+  return { latencySeconds, lagBytes };
 }
 
 /** Tables that came or changed since the plan would be missing, or differ, on the target. */

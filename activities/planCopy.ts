@@ -1,7 +1,7 @@
 import { batchPath } from '../shared/contracts/blobPaths.ts';
 import type { ActivityInput, CopyPlan } from '../shared/contracts/activities.ts';
 import type { CopyWork } from '../shared/contracts/copyWork.ts';
-import type { TableRecord } from '../shared/contracts/records.ts';
+import type { DatabaseRecord, TableRecord } from '../shared/contracts/records.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import type { CopyBatch, TableOutcome } from '../shared/pg/copy/batch.ts';
@@ -68,10 +68,13 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   await env.stores.tables.putMany(ref.id, database, tableRecords(ready, batches));
   const bytes = ready.reduce((sum, table) => sum + table.bytes, 0);
   const hasLargeObjects = await sourceHasLargeObjects(source);
+  const taken = await takenSnapshot(env, input);
   await env.stores.copyWork.put(newWork(input, batches.length, ready.length, hasLargeObjects));
   await env.stores.databases.update(ref.id, database, (row) => ({
     record: {
       ...row,
+      ...taken,
+      copyStartedOn: new Date().toISOString(),
       operation: 'Copying tables',
       queuedTables: ready.length,
       loadingTables: 0,
@@ -86,6 +89,17 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   const unitCount = batchUnits + (hasLargeObjects ? 1 : 0);
   return { laneCount: Math.max(1, Math.min(jobs, unitCount)) };
 });
+
+/** When and where the snapshot was taken, for the report. */
+async function takenSnapshot(
+  { stores }: ActivityEnvironment,
+  { ref, database, generation }: ActivityInput<'planCopy'>,
+): Promise<Pick<DatabaseRecord, 'snapshot'>> {
+  const observed = (await stores.replications.get(ref.id, database))?.observed;
+  if (observed?.phase !== 'snapshotHeld' || observed.generation !== generation) return {};
+  const { since, lsn } = observed;
+  return { snapshot: { takenOn: since, ...(lsn === undefined ? {} : { lsn }) } };
+}
 
 /** How many lanes a batch can keep busy at a time. */
 function unitsAtOnce({ hasIndexUnits, indexWork }: BatchPlan): number {

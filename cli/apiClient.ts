@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ReportFormat } from '../shared/api/report/format.ts';
 import type { ValidationReport } from '../shared/api/validationReport.ts';
 import { EXIT, CommandError } from './exitCode.ts';
 
@@ -180,6 +181,8 @@ export interface MigrationApi {
   purge(name: string): Promise<void>;
   checkNameAvailability(name: string): Promise<Record<string, unknown>>;
   validation(name: string): Promise<ValidationReport>;
+  /** As the text of the format. */
+  report(name: string, query: { format: ReportFormat; tables?: 'all' }): Promise<string>;
   tables(name: string, database: string, query?: Record<string, string>): Promise<TableProgress[]>;
 }
 
@@ -213,6 +216,11 @@ export function createApiClient(location: ApiLocation, scope: ServerScope): Migr
         body: { name, type: 'Microsoft.DBforPostgreSQL/flexibleServers/migrations' },
       })) as Record<string, unknown>,
     validation: async (name) => (await call('GET', `${one(name)}/validation`)) as ValidationReport,
+    report: async (name, { format, tables }) => {
+      const query = { format, ...(tables === undefined ? {} : { tables }) };
+      const text = await callForText(location, 'GET', `${one(name)}/report`, { query });
+      return format === 'json' ? `${JSON.stringify(JSON.parse(text), null, 2)}\n` : text;
+    },
     tables: (name, database, query = {}) =>
       pages<TableProgress>(
         location,
@@ -255,6 +263,15 @@ async function callApi(
   path: string,
   options: CallOptions,
 ): Promise<unknown> {
+  return parseJson(await callForText(location, method, path, options));
+}
+
+async function callForText(
+  location: ApiLocation,
+  method: string,
+  path: string,
+  options: CallOptions,
+): Promise<string> {
   const url = new URL(path, location.url);
   if (!url.searchParams.has('api-version')) url.searchParams.set('api-version', API_VERSION);
   for (const [name, value] of Object.entries(options.query ?? {}))
@@ -270,9 +287,8 @@ async function callApi(
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
   const text = await response.text();
-  const answer = parseJson(text);
-  if (response.ok) return answer;
-  const error = (answer as { error?: ApiError } | undefined)?.error;
+  if (response.ok) return text;
+  const error = (parseJson(text) as { error?: ApiError } | undefined)?.error;
   throw new ApiResponseError(
     response.status,
     error ?? {

@@ -3,9 +3,11 @@ import { registerCompare } from './compare.ts';
 import { CommandError, EXIT } from './exitCode.ts';
 import { registerMigrate } from './migrate/command.ts';
 import { registerMigration } from './migration/command.ts';
+import { registerReport } from './report/command.ts';
 import { registerSource } from './source/command.ts';
 import { registerUp } from './stack/command.ts';
 import { registerValidate } from './validate/command.ts';
+import { PGMOVE_VERSION } from '../shared/api/version.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 
 /**
@@ -15,13 +17,14 @@ import { MigrationError } from '../shared/errors/migrationError.ts';
 export function createProgram(): Command {
   const program = new Command('pgmove')
     .description('Moves PostgreSQL databases between servers and proves that nothing was lost.')
-    .version('0.1.0')
+    .version(PGMOVE_VERSION)
     .showHelpAfterError('(pgmove --help shows what there is)')
     .configureHelp({ helpWidth: 100 });
   registerUp(program);
   registerValidate(program);
   registerMigrate(program);
   registerMigration(program);
+  registerReport(program);
   registerCompare(program);
   registerSource(program);
   return program;

@@ -49,6 +49,7 @@ export class SnapshotKeeper implements AsyncDisposable {
         generation,
         snapshot: snapshot.snapshot,
         since: new Date().toISOString(),
+        ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }),
       };
     } catch (error) {
       return {

@@ -20,6 +20,7 @@ export interface MigrateOptions {
   setupReplication?: boolean;
   jobs?: number;
   name?: string;
+  report?: string;
   json?: boolean;
   url?: string;
   key?: string;
@@ -90,6 +91,10 @@ export function registerMigrate(program: Command): void {
       parseJobs,
     )
     .option('--name <name>', 'name of the migration (default: made from the database and the time)')
+    .option(
+      '--report <file>',
+      'write a report to a file when it has ended: HTML, JSON or Markdown, as its name ends',
+    )
     .option('--json', 'write the final resource, and nothing else, to stdout')
     .addOption(
       new Option('--url <url>', 'service to use instead of the one of this folder').env(

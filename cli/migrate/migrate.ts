@@ -1,6 +1,8 @@
+import { formatOfFile } from '../../shared/api/report/format.ts';
 import { createApiClient, LOCAL_RESOURCE_GROUP, LOCAL_SUBSCRIPTION } from '../apiClient.ts';
 import type { MigrationResource } from '../apiClient.ts';
 import { EXIT } from '../exitCode.ts';
+import { checkReportFile, writeReportFile } from '../report/reportFile.ts';
 import { openService, stackBroken } from '../stack/service.ts';
 import { listenForInterrupts } from '../terminal/interrupts.ts';
 import type { MigrateOptions } from './command.ts';
@@ -21,6 +23,7 @@ export async function runMigrate(options: MigrateOptions): Promise<number> {
   const pairs = await checkBeforeStart(plan, options);
   const body = await migrationBody(options, plan.source, plan.target, pairs);
   const name = options.name ?? migrationNameFor(pairs);
+  if (options.report !== undefined) await checkReportFile(options.report);
   if (interrupts.signal.aborted) return EXIT.canceled;
 
   const service = await openService(options);
@@ -47,6 +50,10 @@ export async function runMigrate(options: MigrateOptions): Promise<number> {
       stackBroken(service.stack),
     ]);
     report(options, resource, startedMs);
+    if (options.report !== undefined) {
+      const format = formatOfFile(options.report);
+      await writeReportFile(options.report, await api.report(name, { format }));
+    }
     if (exitCodeOf(resource) !== EXIT.succeeded && service.stack !== undefined) {
       process.stderr.write(
         'The service that this command started ends with it. To be able to resume a migration, ' +

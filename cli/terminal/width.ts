@@ -1,5 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
+export { printable } from '../../shared/api/printable.ts';
+
 const segments = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** Columns that a text takes: colours take none, East Asian characters and emoji two. */
@@ -18,11 +20,6 @@ function segmentWidth(segment: string): number {
   )
     ? 2
     : 1;
-}
-
-/** Names may hold anything; a control character in one must not move the cursor. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '\u00b7');
 }
 
 /** Cuts to a width, with an ellipsis; colours are given up where it has to cut. */

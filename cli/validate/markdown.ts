@@ -1,6 +1,10 @@
+import {
+  markdownBlock,
+  markdownCode as code,
+  markdownText as text,
+} from '../../shared/api/markdownText.ts';
 import type { ValidationFinding, ValidationReport } from '../../shared/api/validationReport.ts';
 import { formatBytes, formatDuration } from '../terminal/units.ts';
-import { printable } from '../terminal/width.ts';
 import { estimateCells, verdictOf } from './report.ts';
 
 /** The report as a document of its own, for people who have no pgmove. */
@@ -68,26 +72,8 @@ function findingText(finding: ValidationFinding): string {
     `### ${text(finding.databaseName ?? 'Servers')}: ${text(rule)}`,
     text(finding.message),
   ];
-  if (finding.remedy !== undefined) parts.push(remedyText(finding.remedy));
+  if (finding.remedy !== undefined) {
+    parts.push(`Remedy:\n\n${markdownBlock(finding.remedy, 'sql')}`);
+  }
   return parts.join('\n\n');
-}
-
-/** A remedy is copied from the document: it must be there as it is. */
-function remedyText(remedy: string): string {
-  const longest = Math.max(2, ...[...remedy.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  return `Remedy:\n\n${fence}sql\n${remedy}\n${fence}`;
-}
-
-/** Names may hold anything; none of it may become markup. */
-function text(value: string): string {
-  return printable(value).replaceAll(/[\\`*_{}[\]<>#|~&!]/g, '\\$&');
-}
-
-function code(value: string): string {
-  const shown = printable(value);
-  if (!shown.includes('`')) return `\`${shown}\``;
-  const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence} ${shown} ${fence}`;
 }

@@ -1,8 +1,7 @@
-import { appendFile, writeFile } from 'node:fs/promises';
 import type { ValidationReport } from '../../shared/api/validationReport.ts';
 import { createApiClient, LOCAL_RESOURCE_GROUP, LOCAL_SUBSCRIPTION } from '../apiClient.ts';
 import type { MigrationApi, MigrationResource } from '../apiClient.ts';
-import { CommandError, EXIT, usageError } from '../exitCode.ts';
+import { EXIT } from '../exitCode.ts';
 import type { ExitCode } from '../exitCode.ts';
 import { followMigration } from '../migrate/follow.ts';
 import { createGateKeeper } from '../migrate/gates.ts';
@@ -11,6 +10,7 @@ import { checkBeforeStart } from '../migrate/precheck.ts';
 import { viewFor } from '../migrate/progressView.ts';
 import { migrationBody, migrationNameFor, serverNameOf } from '../migrate/requestBody.ts';
 import { exitCodeOf } from '../migrate/summary.ts';
+import { checkReportFile, writeReportFile } from '../report/reportFile.ts';
 import { openService, stackBroken } from '../stack/service.ts';
 import { listenForInterrupts } from '../terminal/interrupts.ts';
 import type { ValidateOptions } from './command.ts';
@@ -26,8 +26,7 @@ export async function runValidate(options: ValidateOptions): Promise<number> {
   const pairs = await checkBeforeStart(plan, { overwrite: true });
   const body = await migrationBody(options, plan.source, plan.target, pairs, 'Validate');
   const name = options.name ?? `validate-${migrationNameFor(pairs)}`;
-  // Known before the work, not after it.
-  if (options.report !== undefined) await writeReport(options.report, '');
+  if (options.report !== undefined) await checkReportFile(options.report);
   if (interrupts.signal.aborted) return EXIT.canceled;
 
   const service = await openService(options);
@@ -45,7 +44,9 @@ export async function runValidate(options: ValidateOptions): Promise<number> {
       validate(api, name, body, startedMs, interrupts.signal),
       stackBroken(service.stack),
     ]);
-    if (options.report !== undefined) await writeReport(options.report, renderMarkdown(report));
+    if (options.report !== undefined) {
+      await writeReportFile(options.report, renderMarkdown(report));
+    }
     print(options, report);
     return exitCodeFor(resource, report);
   } finally {
@@ -92,15 +93,4 @@ function print(options: ValidateOptions, report: ValidationReport): void {
 /** A validation that could not run to its end is a failure of another kind than one that found something. */
 function exitCodeFor(resource: MigrationResource, report: ValidationReport): ExitCode {
   return report.status === 'Failed' ? EXIT.validationFailed : exitCodeOf(resource);
-}
-
-async function writeReport(file: string, text: string): Promise<void> {
-  try {
-    // An earlier report stays until there is a new one.
-    await (text === '' ? appendFile(file, text) : writeFile(file, text));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = `The report cannot be written: ${reason}`;
-    throw text === '' ? usageError(message, error) : new CommandError(EXIT.failed, message);
-  }
 }

@@ -6,6 +6,7 @@ import { getSourceDatabaseList, testConnectivity } from './connectivity.ts';
 import { createMigration } from './createMigration.ts';
 import { listTables } from './listTables.ts';
 import { checkNameAvailability, readMigrations } from './readMigrations.ts';
+import { readReport } from './readReport.ts';
 import { readValidation } from './readValidation.ts';
 import { purgeMigration, resumeMigration } from './resumeMigration.ts';
 
@@ -63,6 +64,11 @@ export const API_ROUTES: readonly ApiRoute[] = [
     name: 'migrationValidation',
     route: `${MIGRATIONS}/{migrationName}/validation`,
     handler: apiFunction({ GET: readValidation }),
+  },
+  {
+    name: 'migrationReport',
+    route: `${MIGRATIONS}/{migrationName}/report`,
+    handler: apiFunction({ GET: readReport }),
   },
   {
     name: 'migrationTables',

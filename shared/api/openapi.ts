@@ -5,6 +5,8 @@ import {
   sourceDatabaseListSchema,
 } from './connectivity.ts';
 import { SERVER_ROUTE } from './path.ts';
+import { MEDIA_TYPES, REPORT_FORMATS, TABLE_CHOICES } from './report/format.ts';
+import { migrationReportSchema } from './report/schema.ts';
 import {
   migrationListSchema,
   migrationSchema,
@@ -37,6 +39,7 @@ const COMPONENTS = [
   nameAvailabilitySchema,
   tableListSchema,
   validationReportSchema,
+  migrationReportSchema,
   connectionBodySchema,
   connectivitySchema,
   sourceDatabaseListSchema,
@@ -52,6 +55,8 @@ interface Operation {
   body?: string;
   /** Status → component of the answer, or the text of one without a body. */
   answers: Readonly<Record<number, { schema?: string; description: string }>>;
+  /** Media types of the answer beside JSON. */
+  alsoAs?: readonly string[];
 }
 
 const MIGRATION = `/${SERVER_ROUTE}/migrations/{migrationName}`;
@@ -158,6 +163,18 @@ const OPERATIONS: readonly Operation[] = [
     answers: { 200: { schema: 'ValidationReport', description: 'The report, so far as it is.' } },
   },
   {
+    path: `${MIGRATION}/report`,
+    method: 'get',
+    operationId: 'Migrations_GetReport',
+    summary: 'An addition of pgmove: what the migration did, or has done so far, as a document.',
+    query: [
+      choice('format', REPORT_FORMATS, 'Default: as the Accept header wishes, or json.'),
+      choice('tables', TABLE_CHOICES, 'Default largest: a hundred, and every one that failed.'),
+    ],
+    answers: { 200: { schema: 'MigrationReport', description: 'The report.' } },
+    alsoAs: [MEDIA_TYPES.markdown, MEDIA_TYPES.html],
+  },
+  {
     path: `${MIGRATION}/databases/{databaseName}/tables`,
     method: 'get',
     operationId: 'Migrations_ListTables',
@@ -208,10 +225,16 @@ function operationObject(operation: Operation): Json {
   const content = (schema: string) => ({
     'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
   });
+  const texts = Object.fromEntries(
+    (operation.alsoAs ?? []).map((type) => [type, { schema: { type: 'string' } }]),
+  );
   const responses = Object.fromEntries(
     Object.entries(operation.answers).map(([status, { schema, description }]) => [
       status,
-      { description, ...(schema === undefined ? {} : { content: content(schema) }) },
+      {
+        description,
+        ...(schema === undefined ? {} : { content: { ...content(schema), ...texts } }),
+      },
     ]),
   );
   return {

@@ -85,7 +85,7 @@ const cutoverStatus = z
   })
   .meta({ id: 'CutoverStatus', description: 'An addition of pgmove, for Online.' });
 
-const databaseStatus = z
+export const databaseStatus = z
   .object({
     databaseName: z.string(),
     migrationState: z.enum(DATABASE_STATES),

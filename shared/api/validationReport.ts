@@ -13,7 +13,7 @@ import { MIGRATION_MODES, VALIDATION_STATES } from './vocabulary.ts';
 const state = z.enum(VALIDATION_STATES);
 const count = z.number().describe('A whole number below 2^53.');
 
-const findingSchema = z
+export const findingSchema = z
   .object({
     state,
     databaseName: z.string().optional().describe('Absent for what concerns the servers.'),
@@ -36,7 +36,7 @@ const estimateSchema = z
   })
   .meta({ id: 'CopyEstimate', description: 'An estimate, and no more; of a Validate only.' });
 
-const serverSchema = z.object({
+export const serverSchema = z.object({
   host: z.string(),
   port: z.int32(),
   user: z.string(),
@@ -164,7 +164,7 @@ function timesOf(
   return { startedOn, endedOn, durationMs: Date.parse(endedOn) - Date.parse(startedOn) };
 }
 
-function serverOf(
+export function serverOf(
   { host, port, user }: ServerSpec,
   metadata: ServerMetadata | undefined,
 ): ValidationReport['source'] {

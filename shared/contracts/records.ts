@@ -186,6 +186,9 @@ export type SourceChange =
 export interface CutoverRecord {
   /** ISO 8601. */
   requestedOn: string;
+  /** How far the target was behind when it began: seconds, and bytes of WAL. */
+  latencySeconds?: number;
+  lagBytes?: number;
   /** Position of the source that is drained to. */
   lsn?: string;
   fenced: boolean;
@@ -227,6 +230,10 @@ export interface DatabaseRecord {
   targetComplete?: boolean;
   notCarried: NotCarried[];
   verification?: VerificationResult;
+  /** The snapshot of an offline copy; its WAL position where the source tells one. */
+  snapshot?: { takenOn: string; lsn?: string };
+  /** When the tables were planned and their copy began; ISO 8601. */
+  copyStartedOn?: string;
   /** Written before the source is changed; emptied when it is as it was. */
   sourceChanges?: SourceChange[];
   /** Since when it waits for its cutover; ISO 8601. */
@@ -292,7 +299,7 @@ export interface ReplicationRecord {
     | { phase: 'released'; slot?: string };
   observed:
     | { phase: 'none' }
-    | { phase: 'snapshotHeld'; generation: number; snapshot: string; since: string }
+    | { phase: 'snapshotHeld'; generation: number; snapshot: string; since: string; lsn?: string }
     // The connection that held it broke: the copy of that generation is void.
     | { phase: 'snapshotLost'; generation: number; reason: string }
     // It could not be taken (rights, locks, connection); `isTransient`: a later attempt may succeed.

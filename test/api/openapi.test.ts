@@ -25,6 +25,7 @@ test('has every operation, and every property of the resource', () => {
     'Migrations_Cancel',
     'Migrations_Create',
     'Migrations_Get',
+    'Migrations_GetReport',
     'Migrations_GetValidation',
     'Migrations_ListByTargetServer',
     'Migrations_ListTables',

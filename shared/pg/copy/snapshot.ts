@@ -25,6 +25,8 @@ export interface HoldSnapshotOptions {
 export interface HeldSnapshot {
   /** For `set transaction snapshot` and `pg_dump --snapshot`. */
   readonly snapshot: string;
+  /** The WAL position at which it was taken; undefined where the server does not tell it. */
+  readonly lsn: string | undefined;
   readonly serverVersion: number;
   readonly backendPid: number;
   /** Settles with the reason when the connection breaks; never after release(). */
@@ -65,7 +67,7 @@ export async function holdSnapshot(
   try {
     const snapshot = await lockAndExport(session, endpoint, options);
     signal.throwIfAborted();
-    return keep(session, snapshot);
+    return keep(session, snapshot, await readPosition(session));
   } catch (error) {
     await session.close();
     signal.throwIfAborted();
@@ -196,7 +198,27 @@ async function blockedError(
   );
 }
 
-function keep(session: PgSession, snapshot: string): HeldSnapshot {
+/** For people only: a service that forbids the question must not cost the snapshot. */
+async function readPosition(session: PgSession): Promise<string | undefined> {
+  const [replayed, inserted] =
+    session.serverVersion >= 100_000
+      ? ['pg_last_wal_replay_lsn', 'pg_current_wal_insert_lsn']
+      : ['pg_last_xlog_replay_location', 'pg_current_xlog_insert_location'];
+  await session.query('savepoint position');
+  try {
+    const { rows } = await session.query<{ lsn: string | null }>(
+      `select (case when pg_catalog.pg_is_in_recovery() then pg_catalog.${replayed}()
+                    else pg_catalog.${inserted}() end)::text as lsn`,
+    );
+    return rows[0]?.lsn ?? undefined;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    await session.query('rollback to savepoint position');
+    return undefined;
+  }
+}
+
+function keep(session: PgSession, snapshot: string, lsn: string | undefined): HeldSnapshot {
   let isReleased = false;
   let tellLost: (reason: string) => void = () => undefined;
   const lost = new Promise<string>((resolve) => (tellLost = resolve));
@@ -222,6 +244,7 @@ function keep(session: PgSession, snapshot: string): HeldSnapshot {
   session.client.on('end', () => lose('The connection that held the snapshot was closed.'));
   return {
     snapshot,
+    lsn,
     serverVersion: session.serverVersion,
     backendPid: session.backendPid,
     lost,
