@@ -4,35 +4,23 @@ import { changeOrTime } from '../shared/state/changeNotice.ts';
 import { slotNameOf } from '../shared/wal/slot.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import { releaseReplication } from './steps/releaseReplication.ts';
-import { judge, wakeReplicator } from './steps/streamRow.ts';
+import { judge } from './steps/streamRow.ts';
+import { wantReplication } from './steps/wantReplication.ts';
 
 /** Asks the replicator for the stream of this generation. Idempotent. */
 defineActivity('requestStream', async (input, env) => {
   const { ref, database, generation, instanceId } = input;
   const { run } = env.record;
   const slot = slotNameOf(ref.id, database);
-  const known = await env.stores.replications.get(ref.id, database);
-  const desired = { phase: 'stream', generation, run, slot } as const;
-  if (known === undefined) {
-    await env.stores.replications.put({
-      ref,
-      database,
-      desired,
-      observed: { phase: 'none' },
-      waitingInstanceId: instanceId,
-    });
-  } else {
-    await env.stores.replications.update(ref.id, database, (row) => ({
-      ...row,
-      // What the cutover of an earlier run asked for is void.
-      desired,
-      waitingInstanceId: instanceId,
-    }));
-  }
   await env.stores.databases.update(ref.id, database, (row) => ({
     record: { ...row, generation, operation: 'Creating the replication slot' },
   }));
-  await wakeReplicator(env, database);
+  await wantReplication(env, {
+    database,
+    // What the cutover of an earlier run asked for is void.
+    desired: { phase: 'stream', generation, run, slot },
+    waitingInstanceId: instanceId,
+  });
   return null;
 });
 

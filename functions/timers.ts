@@ -5,6 +5,7 @@ import { sweepOutboxes } from '../shared/notifications/publisher.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
 import { eventSink } from './durable/sink.ts';
+import { watchSessions } from './durable/sessionWatch.ts';
 import { watchStreams } from './durable/streamWatch.ts';
 import { purgeExpired, sweepSecrets, watchMigrations } from './durable/watchdog.ts';
 
@@ -21,6 +22,7 @@ app.timer('watchdog', {
     const { stores, settings } = await runtime();
     warnOf(context, await watchMigrations(stores, df.getClient(context), new Date()));
     warnOf(context, await watchStreams(stores, new Date(), settings.failedRetentionHours));
+    warnOf(context, await watchSessions(stores, new Date()));
   },
 });
 

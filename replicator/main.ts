@@ -9,11 +9,17 @@ import { runReplicator } from './service.ts';
 // gigabytes this is 220 MB of memory instead of 360.
 setFlagsFromString('--heap-growing-percent=40');
 
-/** The replicator's process: runs until SIGTERM or SIGINT, or until its parent is gone. */
+/**
+ * The replicator's process. SIGTERM or SIGINT make it hand its sessions over and leave; a second one, or
+ * the end of its parent, ends it at once.
+ */
 const settings = readSettings();
 const log = pino({ name: 'replicator', level: process.env['PGMOVE_LOG_LEVEL'] ?? 'info' });
+const leave = new AbortController();
 const stop = new AbortController();
-for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => (leave.signal.aborted ? stop : leave).abort());
+}
 process.once('disconnect', () => stop.abort());
 
 const stores = openStores(settings);
@@ -28,6 +34,8 @@ await runReplicator({
   slotWaitMs: settings.slotWaitMinutes * 60_000,
   failedSlotMaxBytes: settings.failedSlotMaxBytes,
   decodingWorkMemMegabytes: settings.decodingWorkMemMegabytes,
+  leave: leave.signal,
+  graceMs: settings.shutdownGraceSeconds * 1000,
   signal: stop.signal,
 });
 // The channel to the parent would keep the process alive.

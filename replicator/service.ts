@@ -4,10 +4,14 @@ import type { Logger } from 'pino';
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { ReplicationStatusMessage } from '../shared/contracts/names.ts';
 import type { ReplicationRecord } from '../shared/contracts/records.ts';
+import { wantsReplicator } from '../shared/contracts/replication.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import type { SecretStore } from '../shared/secrets/secretStore.ts';
-import type { Stores } from '../shared/state/stores.ts';
-import { leaseUntil, mayClaim, RENEW_EVERY_MS } from './lease.ts';
+import type { QueueMessage, Stores } from '../shared/state/stores.ts';
+import { handOver } from './handOver.ts';
+import { claim, leaseUntil, mayClaim, renew } from './lease.ts';
+import { eachOf, RowQueue } from './rowQueue.ts';
+import { SessionMessages } from './sessionMessages.ts';
 import { SnapshotKeeper } from './snapshotKeeper.ts';
 import { StreamKeeper } from './streamKeeper.ts';
 
@@ -21,6 +25,9 @@ const SLOW_POLL_MS = 700;
 const STREAM_POLL_MS = 250;
 const QUICK_FOR_MS = 2_000;
 
+/** How often a message that is another replicator's is passed on. */
+const MOST_PASSES = 6;
+
 export interface ReplicatorOptions {
   stores: Stores;
   secrets: SecretStore;
@@ -30,21 +37,27 @@ export interface ReplicatorOptions {
   failedSlotMaxBytes: number;
   /** See Settings. */
   decodingWorkMemMegabytes: number;
+  /** Ends the process's work where another replicator can go on; see handOver.ts. */
+  leave: AbortSignal;
+  /** How long snapshots, which nobody can take over, are held after that, in milliseconds. */
+  graceMs: number;
+  /** Ends everything at once. */
   signal: AbortSignal;
 }
 
 /**
- * Works every claimed row of Replications from its desired towards its observed phase, until the
- * signal ends it. Then all snapshots are released and the leases given back.
+ * Works every claimed row of Replications from its desired towards its observed phase, until it is to
+ * leave. Then the streams are handed over, and snapshots held as long as the grace allows.
  */
 export async function runReplicator(options: ReplicatorOptions): Promise<void> {
-  const { stores, secrets, log, signal } = options;
+  const { stores, secrets, log } = options;
   const owner = randomUUID();
-  const busy = new Map<string, Promise<void>>();
+  const leave = AbortSignal.any([options.leave, options.signal]);
   await using keeper = new SnapshotKeeper(stores, secrets, (record, generation, reason) => {
     log.warn({ migration: record.ref.id, database: record.database, generation }, 'snapshot lost');
     void observe(record, { phase: 'snapshotLost', generation, reason });
   });
+  const sessions = new SessionMessages(stores, owner, log);
 
   const note = async (
     record: ReplicationRecord,
@@ -76,8 +89,14 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
     note(record, { observed }, true);
   await using streams = new StreamKeeper({ ...options, observe: note });
 
+  const isHeldHere = (record: ReplicationRecord): boolean => {
+    const { desired } = record;
+    if (desired.phase === 'holdSnapshot') return keeper.holds(record, desired.generation);
+    return desired.phase === 'stream' && streams.runs(record);
+  };
+
   const work = async (seen: ReplicationRecord) => {
-    const record = await claim(stores, seen, owner);
+    const record = await claim(stores, seen, owner, leave.aborted);
     if (record === undefined) return;
     const { desired, observed } = record;
     if (desired.phase === 'released') {
@@ -85,10 +104,11 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       if (observed.phase === 'released') return;
       if (desired.slot !== undefined) await streams.release(record, desired.slot);
       await observe(record, { phase: 'released' });
+      await sessions.end(record);
       return;
     }
     if (desired.phase === 'stream') {
-      await streams.follow(record, desired);
+      if (!leave.aborted) await streams.follow(record, desired);
       return;
     }
     if (keeper.holds(record, desired.generation)) {
@@ -98,6 +118,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       await observe(record, { phase: 'snapshotLost', generation: desired.generation, reason });
       return;
     }
+    if (leave.aborted) return;
     if ('generation' in observed && observed.generation === desired.generation) {
       // Held by a process that is gone: its snapshot went with its connection.
       if (observed.phase !== 'snapshotHeld') return;
@@ -106,103 +127,75 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       return;
     }
     log.info({ migration: record.ref.id, database: record.database }, 'taking a snapshot');
-    await observe(record, await keeper.hold(record, desired, signal));
+    const taken = await keeper.hold(record, desired, leave);
+    // Broken off: the next replicator takes it.
+    if (taken.phase === 'failed' && leave.aborted) return;
+    await observe(record, taken);
   };
 
-  /** One row at a time per database; a row that is being worked on is looked at again later. */
+  const rows = new RowQueue(async (record) => {
+    await work(record).catch((error: unknown) =>
+      log.error({ reason: messageOf(error) }, 'row not worked on'),
+    );
+  }, stores);
+
   const sweep = async () => {
-    for await (const record of stores.replications.list()) {
-      if (isSettled(record)) continue;
-      const key = `${record.ref.id}/${record.database}`;
-      if (busy.has(key)) continue;
-      const done = work(record)
-        .catch((error: unknown) => log.error({ reason: messageOf(error) }, 'row not worked on'))
-        .finally(() => busy.delete(key));
-      busy.set(key, done);
+    const own: ReplicationRecord[] = [];
+    const held: ReplicationRecord[] = [];
+    for await (const record of stores.replications.listUnsettled()) {
+      if (!wantsReplicator(record)) continue;
+      if (record.lease?.owner === owner) own.push(record);
+      if (isHeldHere(record)) held.push(record);
+      rows.add(record);
     }
+    await eachOf(held, (record) => renew(stores, record, owner));
+    await sessions.look(own);
+  };
+
+  /** False: nothing was there. */
+  const receive = async (): Promise<boolean> => {
+    const messages = await stores.queues.receive(QUEUES.replicatorCommands, {
+      max: 32,
+      signal: leave,
+    });
+    const take = async (message: QueueMessage) => {
+      const record = await rowOf(stores, message.text);
+      if (record !== undefined && !mayClaim(record, owner, Date.now())) {
+        // It is for another replicator, which gets it if it is not always unlucky.
+        if (message.dequeueCount < MOST_PASSES && (await message.hide(0))) return;
+      } else if (record !== undefined) {
+        rows.add(record);
+      }
+      await message.delete();
+    };
+    await Promise.all(messages.map(take));
+    return messages.length > 0;
   };
 
   let lastSweep = 0;
   let lastMessage = Date.now();
-  let lastRenewal = Date.now();
-  while (!signal.aborted) {
+  while (!leave.aborted) {
     try {
-      const messages = await stores.queues.receive(QUEUES.replicatorCommands, { max: 32, signal });
-      await Promise.all(messages.map((message) => message.delete()));
-      const now = Date.now();
-      if (messages.length > 0) lastMessage = now;
-      if (messages.length > 0 || now - lastSweep >= SWEEP_EVERY_MS) {
-        lastSweep = now;
+      if (await receive()) lastMessage = Date.now();
+      if (Date.now() - lastSweep >= SWEEP_EVERY_MS) {
+        lastSweep = Date.now();
         await sweep();
       }
-      if (now - lastRenewal >= RENEW_EVERY_MS) {
-        lastRenewal = now;
-        await renew(stores, owner, (record) => isHeldHere(keeper, streams, record));
-      }
     } catch (error) {
-      if (!signal.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
+      if (!leave.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
     }
     const slowMs = streams.isBusy ? STREAM_POLL_MS : SLOW_POLL_MS;
     const pollMs = Date.now() - lastMessage < QUICK_FOR_MS ? QUICK_POLL_MS : slowMs;
-    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+    await sleep(pollMs, undefined, { signal: leave }).catch(() => undefined);
   }
-  await Promise.all(busy.values());
-  await streams[Symbol.asyncDispose]();
-  await giveBack(stores, owner);
+  await handOver({ ...options, owner, keeper, streams, sessions, rows, isHeldHere, observe });
 }
 
-function isSettled(record: ReplicationRecord): boolean {
-  return record.desired.phase === 'released' && record.observed.phase === 'released';
-}
-
-/** Writes this process's lease into the row; undefined when another replicator holds it. */
-async function claim(
-  stores: Stores,
-  seen: ReplicationRecord,
-  owner: string,
+/** The row that a message is about; undefined: none, or the message is only to wake. */
+async function rowOf(
+  { replications }: Pick<Stores, 'replications'>,
+  text: string,
 ): Promise<ReplicationRecord | undefined> {
-  let claimed = false;
-  const record = await stores.replications.update(seen.ref.id, seen.database, (current) => {
-    claimed = mayClaim(current, owner, Date.now());
-    if (!claimed || current.lease?.owner === owner) return undefined;
-    return { ...current, lease: { owner, until: leaseUntil(Date.now()) } };
-  });
-  return claimed ? record : undefined;
-}
-
-function isHeldHere(
-  keeper: SnapshotKeeper,
-  streams: StreamKeeper,
-  record: ReplicationRecord,
-): boolean {
-  const { desired } = record;
-  if (desired.phase === 'holdSnapshot') return keeper.holds(record, desired.generation);
-  return desired.phase === 'stream' && streams.runs(record);
-}
-
-/** So that the next replicator need not wait for the leases to run out. */
-async function giveBack(stores: Stores, owner: string): Promise<void> {
-  for await (const record of stores.replications.list()) {
-    if (record.lease?.owner !== owner) continue;
-    await stores.replications.update(record.ref.id, record.database, (current) => {
-      if (current.lease?.owner !== owner) return undefined;
-      const { lease: _lease, ...rest } = current;
-      return rest;
-    });
-  }
-}
-
-async function renew(
-  stores: Stores,
-  owner: string,
-  isHeld: (record: ReplicationRecord) => boolean,
-): Promise<void> {
-  for await (const record of stores.replications.list()) {
-    if (!isHeld(record)) continue;
-    await stores.replications.update(record.ref.id, record.database, (current) =>
-      mayClaim(current, owner, Date.now())
-        ? { ...current, lease: { owner, until: leaseUntil(Date.now()) } }
-        : undefined,
-    );
-  }
+  const { id, database } = JSON.parse(text) as { id: string; database?: string };
+  return database === undefined ? undefined : await replications.get(id, database);
 }

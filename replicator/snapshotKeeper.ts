@@ -31,6 +31,10 @@ export class SnapshotKeeper implements AsyncDisposable {
     return this.#held.get(keyOf(record))?.generation === generation;
   }
 
+  get isBusy(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** Takes and exports the snapshot that the row asks for; what fails is an observation too. */
   async hold(record: ReplicationRecord, wish: HoldRequest, signal: AbortSignal): Promise<Observed> {
     await this.release(record);

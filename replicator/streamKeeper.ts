@@ -20,7 +20,8 @@ import { beginProgress, findProgress } from '../shared/wal/progress.ts';
 import { createProvenSlot } from '../shared/wal/provenSlot.ts';
 import { dropSlot, readSlot } from '../shared/wal/slot.ts';
 import type { GroupCounters } from './stream/group.ts';
-import { needsOperator, runStream } from './stream/session.ts';
+import { needsOperator } from './stream/needsOperator.ts';
+import { runStream } from './stream/session.ts';
 import type { StreamReport } from './stream/sourceWatch.ts';
 
 type Observed = ReplicationRecord['observed'];
@@ -42,8 +43,12 @@ export interface StreamKeeperOptions {
 }
 
 interface Running {
+  record: ReplicationRecord;
   wish: StreamWish;
+  /** Ends the stream at once; what is not committed comes again. */
   stop: AbortController;
+  /** Ends it behind the transaction that is being applied. */
+  finish: AbortController;
   done: Promise<void>;
   /** Makes the session look at what is wanted. */
   wake: () => void;
@@ -112,6 +117,26 @@ export class StreamKeeper implements AsyncDisposable {
     await running.done;
   }
 
+  /**
+   * Ends every stream where another replicator can go on: behind the transaction that is being applied.
+   * Calls `onEnded` for each as soon as it has ended. What has not ended when `signal` does is broken off.
+   */
+  async handOver(
+    onEnded: (record: ReplicationRecord) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ended = [...this.#running.values()].map(async ({ record, finish, stop, done }) => {
+      const breakOff = () => stop.abort();
+      signal.addEventListener('abort', breakOff, { once: true });
+      if (signal.aborted) breakOff();
+      finish.abort();
+      await done;
+      signal.removeEventListener('abort', breakOff);
+      await onEnded(record);
+    });
+    await Promise.all(ended);
+  }
+
   /** Ends the stream and drops its slot. */
   async release(record: ReplicationRecord, slot: string): Promise<void> {
     await this.stop(record);
@@ -127,10 +152,11 @@ export class StreamKeeper implements AsyncDisposable {
 
   #begin(record: ReplicationRecord, wish: StreamWish): void {
     const key = keyOf(record);
-    const stop = new AbortController();
     const running: Running = {
+      record,
       wish,
-      stop,
+      stop: new AbortController(),
+      finish: new AbortController(),
       done: Promise.resolve(),
       wake: () => undefined,
     };
@@ -144,16 +170,18 @@ export class StreamKeeper implements AsyncDisposable {
 
   async #run(record: ReplicationRecord, running: Running): Promise<void> {
     const { log, observe } = this.#options;
-    const { wish, stop } = running;
+    const { wish } = running;
+    // Between two sessions nothing has to be finished.
+    const ending = AbortSignal.any([running.stop.signal, running.finish.signal]);
     const counters = countersOf(record.stream);
     let [failures, unknown] = [0, 0];
-    while (!stop.signal.aborted) {
+    while (!ending.aborted) {
       const startedAt = Date.now();
       try {
         await this.#session(record, running, counters);
         return;
       } catch (error) {
-        if (stop.signal.aborted) return;
+        if (ending.aborted) return;
         if (Date.now() - startedAt > GOOD_RUN_MS) [failures, unknown] = [0, 0];
         const kind = kindOf(error);
         if (kind === 'internal') unknown += 1;
@@ -171,7 +199,7 @@ export class StreamKeeper implements AsyncDisposable {
         log.warn({ ...nameOf(record), kind, reason: messageOf(error) }, 'stream begins again');
         const pause = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 1_000;
         failures += 1;
-        await delay(pause, undefined, { signal: stop.signal }).catch(() => undefined);
+        await delay(pause, undefined, { signal: ending }).catch(() => undefined);
       }
     }
   }
@@ -182,10 +210,12 @@ export class StreamKeeper implements AsyncDisposable {
     counters: GroupCounters,
   ): Promise<void> {
     const { observe } = this.#options;
-    const { wish, stop } = running;
+    const { wish, stop, finish } = running;
     const { source, target, migration } = await this.#endpoints(record);
     const applicationName = applicationNameOf(record);
-    await this.#ensureSlot(record, wish, { source, target, signal: stop.signal });
+    // A slot that is being made is made anew by the next replicator.
+    const signal = AbortSignal.any([stop.signal, finish.signal]);
+    await this.#ensureSlot(record, wish, { source, target, signal });
     const { generation, run } = wish;
     let stage = '';
     const write: { now?: Promise<void> } = {};
@@ -215,6 +245,7 @@ export class StreamKeeper implements AsyncDisposable {
         applicationName,
         decodingWorkMemMegabytes: this.#options.decodingWorkMemMegabytes,
         signal: stop.signal,
+        finish: finish.signal,
         drainTo: () => drainToOf(running.wish),
         onStart: (wake) => (running.wake = wake),
         onReport,

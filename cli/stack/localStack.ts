@@ -46,6 +46,8 @@ export async function startLocalStack(options: LocalStackOptions = {}): Promise<
     const environment: NodeJS.ProcessEnv = {
       ...process.env,
       PGMOVE_SECRETS: `file:${secretsFolder}`,
+      // The host stops as well: no copy would go on under a snapshot that is held.
+      PGMOVE_SHUTDOWN_GRACE_SECONDS: process.env['PGMOVE_SHUTDOWN_GRACE_SECONDS'] ?? '0',
     };
     // All three start at once; the services get to know the storage when it is there.
     const start = (name: string, warm: string, args: readonly string[]): ChildService => {

@@ -1,6 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { kindOf } from '../../shared/errors/classify.ts';
-import type { MigrationErrorKind } from '../../shared/errors/migrationError.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { PgEndpoint } from '../../shared/pg/endpoint.ts';
@@ -40,6 +38,8 @@ export interface StreamOptions {
   /** Of the walsender; absent or 0: as the source has it. */
   decodingWorkMemMegabytes?: number;
   signal: AbortSignal;
+  /** Ends the session behind the transaction that is being applied, with the progress committed. */
+  finish?: AbortSignal;
   /** Apply nothing that ends after this position; undefined: everything. Asked between groups. */
   drainTo: () => Lsn | undefined;
   /** Called once, with what makes the session look at `drainTo` at once. */
@@ -163,7 +163,7 @@ class StreamSession {
   async run(): Promise<void> {
     const { target, source, stream, progress } = this.#parts;
     const { epoch } = progress;
-    const { signal, failPoint } = this.#options;
+    const { signal, finish, failPoint } = this.#options;
     const onAbort = () => {
       stream.wake();
       this.#resume();
@@ -175,7 +175,7 @@ class StreamSession {
     target.client.on('notification', wake);
     this.#options.onStart?.(wake);
     const timer = setInterval(onAbort, LOOK_EVERY_MS);
-    signal.addEventListener('abort', onAbort, { once: true });
+    for (const end of [signal, finish]) end?.addEventListener('abort', onAbort, { once: true });
     await using partSnapshots = new PartSnapshots(this.#options.source, {
       applicationName: this.#options.applicationName,
       slotSnapshot: progress.slotSnapshot,
@@ -199,7 +199,7 @@ class StreamSession {
     });
     stream.confirm(this.#appliedLsn);
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && finish?.aborted !== true) {
         await this.#betweenGroups(group, handshakes);
         if (this.#drainedTo !== undefined) {
           // Nothing more is applied; the wake-ups see when that changes.
@@ -212,7 +212,7 @@ class StreamSession {
       }
     } finally {
       clearInterval(timer);
-      signal.removeEventListener('abort', onAbort);
+      for (const end of [signal, finish]) end?.removeEventListener('abort', onAbort);
       target.client.removeListener('notification', wake);
       await this.#sourceWatch.stop();
     }
@@ -302,12 +302,12 @@ class StreamSession {
   /** Takes messages to the end of a group: between transactions, nothing there, or large enough. */
   async #takeAll(group: Group, first: WalMessage[]): Promise<void> {
     const { stream } = this.#parts;
-    const { signal, failPoint } = this.#options;
+    const { signal, finish, failPoint } = this.#options;
     await failPoint?.('received');
     for (let messages = first; messages.length > 0;) {
       const isEnded = await this.#take(group, messages);
       if (signal.aborted) return;
-      if (isEnded) break;
+      if (isEnded || (finish?.aborted === true && !group.isInTransaction)) break;
       messages = await (group.isInTransaction ? this.#rest(signal) : moreOf(stream));
     }
     await this.#commit(group);
@@ -383,18 +383,4 @@ class StreamSession {
 function isFull(group: Group): boolean {
   const { ms, changes, bytes } = group.size;
   return ms >= MOST_MS || changes >= MOST_CHANGES || bytes >= MOST_BYTES;
-}
-
-const OPERATOR_KINDS: ReadonlySet<MigrationErrorKind> = new Set([
-  'diverged',
-  'schemaChanged',
-  'slotLost',
-  'dataFailed',
-  'permissionDenied',
-  'targetOccupied',
-]);
-
-/** What a session ends with when it must not be begun again by itself. */
-export function needsOperator(error: unknown): boolean {
-  return OPERATOR_KINDS.has(kindOf(error));
 }

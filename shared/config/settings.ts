@@ -32,6 +32,8 @@ export interface Settings {
   slotWaitMinutes: number;
   /** `logical_decoding_work_mem` of our walsenders; 0: as the source has it. */
   decodingWorkMemMegabytes: number;
+  /** How long a replicator that was told to end holds snapshots on. */
+  shutdownGraceSeconds: number;
   pgBinDir?: string;
   tablePrefix: string;
 }
@@ -134,6 +136,11 @@ export const ENVIRONMENT = {
     .describe(
       'Megabytes of memory that the source may use to decode a large transaction, for each database online, before it writes the transaction to its disk (logical_decoding_work_mem, PostgreSQL 13 and later). 0: as the source is set. Default 256.',
     ),
+  PGMOVE_SHUTDOWN_GRACE_SECONDS: count(0, 24 * 60 * 60)
+    .optional()
+    .describe(
+      'Seconds that a replicator which was told to end waits for the copies under the snapshots that it holds, because nobody can take those over; streams are handed over at once. Less than what the platform lets a process live on. Default 570.',
+    ),
   PG_BIN_DIR: z
     .string()
     .optional()
@@ -185,6 +192,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     onlineTimeoutDays: values.PGMOVE_ONLINE_TIMEOUT_DAYS ?? 7,
     slotWaitMinutes: values.PGMOVE_SLOT_WAIT_MINUTES ?? 10,
     decodingWorkMemMegabytes: values.PGMOVE_DECODING_WORK_MEM_MB ?? 256,
+    shutdownGraceSeconds: values.PGMOVE_SHUTDOWN_GRACE_SECONDS ?? 570,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
   };

@@ -319,6 +319,8 @@ export interface ReplicationRecord {
   stream?: StreamStatus;
   /** Who waits: the instance that gets the external event `replication` on a change. */
   waitingInstanceId: string;
+  /** When the message of its session was sent last by another than its owner; ISO 8601. */
+  announcedOn?: string;
   lease?: { owner: string; until: string };
 }
 

@@ -18,7 +18,7 @@ export function openDatabaseRows<T>(
   clients: Clients,
   blobs: BlobStore,
   { kind, columnsOf, ownerOf }: DatabaseRowsOptions<T>,
-): DatabaseRows<T> {
+): DatabaseRows<T> & { listWhere(filter: string): AsyncIterable<T> } {
   const rows = openRecordTable<T>(clients, blobs, {
     kind,
     columnsOf,
@@ -32,6 +32,7 @@ export function openDatabaseRows<T>(
     get: (migrationId, database) => rows.read(keyOf(migrationId, database)),
     list: (migrationId) =>
       rows.list(migrationId === undefined ? undefined : partitionFilter(encodeKey(migrationId))),
+    listWhere: (filter) => rows.list(filter),
     put: (record) => rows.put(record),
     update: async (migrationId, database, change) => {
       const updated = await rows.update(keyOf(migrationId, database), (record) => {

@@ -1,13 +1,17 @@
+import type { DequeuedMessageItem, QueueClient } from '@azure/storage-queue';
 import type { Clients } from './clients.ts';
-import { isMissing } from './statusCodes.ts';
-import type { QueueStore } from './storeInterfaces.ts';
+import { isOthersMessage } from './statusCodes.ts';
+import type { QueueMessage, QueueStore } from './storeInterfaces.ts';
 
 /** Messages are base64, as the queue trigger expects them. */
 export function openQueueStore(clients: Clients): QueueStore {
   return {
-    send: async (queue, text) => {
+    send: async (queue, text, { isKept = false } = {}) => {
       const client = await clients.queue(queue);
-      await client.sendMessage(Buffer.from(text, 'utf8').toString('base64'));
+      await client.sendMessage(
+        Buffer.from(text, 'utf8').toString('base64'),
+        isKept ? { messageTimeToLive: -1 } : {},
+      );
     },
 
     receive: async (queue, options = {}) => {
@@ -17,18 +21,35 @@ export function openQueueStore(clients: Clients): QueueStore {
         visibilityTimeout: options.visibilitySeconds ?? 30,
         abortSignal: options.signal,
       });
-      return answer.receivedMessageItems.map((item) => ({
-        text: Buffer.from(item.messageText, 'base64').toString('utf8'),
-        dequeueCount: item.dequeueCount,
-        delete: async () => {
-          try {
-            await client.deleteMessage(item.messageId, item.popReceipt);
-          } catch (error) {
-            // It became visible again and somebody else has it, or it is deleted: both are fine.
-            if (!isMissing(error)) throw error;
-          }
-        },
-      }));
+      return answer.receivedMessageItems.map((item) => messageOf(client, item));
     },
+  };
+}
+
+function messageOf(client: QueueClient, item: DequeuedMessageItem): QueueMessage {
+  const { messageId, messageText } = item;
+  let { popReceipt } = item;
+  /** False when somebody else has it, or it is deleted. */
+  const unlessOthers = async (work: Promise<unknown>): Promise<boolean> => {
+    try {
+      await work;
+      return true;
+    } catch (error) {
+      if (isOthersMessage(error)) return false;
+      throw error;
+    }
+  };
+  return {
+    text: Buffer.from(messageText, 'base64').toString('utf8'),
+    dequeueCount: item.dequeueCount,
+    delete: async () => {
+      await unlessOthers(client.deleteMessage(messageId, popReceipt));
+    },
+    hide: (seconds) =>
+      unlessOthers(
+        client.updateMessage(messageId, popReceipt, messageText, seconds).then((updated) => {
+          popReceipt = updated.popReceipt ?? popReceipt;
+        }),
+      ),
   };
 }

@@ -117,7 +117,10 @@ export interface DatabaseRows<T> {
   delete(migrationId: string, database: string): Promise<void>;
 }
 
-export type ReplicationStore = DatabaseRows<ReplicationRecord>;
+export interface ReplicationStore extends DatabaseRows<ReplicationRecord> {
+  /** Rows of all migrations that are not released. */
+  listUnsettled(): AsyncIterable<ReplicationRecord>;
+}
 
 export type CopyWorkStore = DatabaseRows<CopyWork>;
 
@@ -153,10 +156,13 @@ export interface QueueMessage {
   text: string;
   dequeueCount: number;
   delete(): Promise<void>;
+  /** Hides it for this long from now; false when it is not this receiver's any more. */
+  hide(seconds: number): Promise<boolean>;
 }
 
 export interface QueueStore {
-  send(queue: QueueName, text: string): Promise<void>;
+  /** `isKept`: the message stays until it is deleted. Default: it is gone after seven days. */
+  send(queue: QueueName, text: string, options?: { isKept?: boolean }): Promise<void>;
   receive(
     queue: QueueName,
     options?: { max?: number; visibilitySeconds?: number; signal?: AbortSignal },

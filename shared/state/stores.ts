@@ -1,6 +1,5 @@
 import type { Settings } from '../config/settings.ts';
 import type { CopyWork } from '../contracts/copyWork.ts';
-import type { ReplicationRecord } from '../contracts/records.ts';
 import { openBlobStore } from './blobStore.ts';
 import { openClients } from './clients.ts';
 import { openDatabaseRows } from './databaseRows.ts';
@@ -8,6 +7,7 @@ import { openDatabaseStore } from './databaseStore.ts';
 import { openEventStore } from './eventStore.ts';
 import { openMigrationStore } from './migrationStore.ts';
 import { openQueueStore } from './queueStore.ts';
+import { openReplicationStore } from './replicationStore.ts';
 import type { Stores } from './storeInterfaces.ts';
 import { openTableStore } from './tableStore.ts';
 
@@ -22,11 +22,7 @@ export function openStores(settings: Settings): Stores {
     migrations: openMigrationStore(clients, blobs, queues),
     databases: openDatabaseStore(clients, blobs, queues),
     tables: openTableStore(clients),
-    replications: openDatabaseRows<ReplicationRecord>(clients, blobs, {
-      kind: 'replications',
-      ownerOf: ({ ref, database }) => ({ migrationId: ref.id, database }),
-      columnsOf: ({ desired, observed }) => ({ desired: desired.phase, observed: observed.phase }),
-    }),
+    replications: openReplicationStore(clients, blobs),
     copyWork: openDatabaseRows<CopyWork>(clients, blobs, {
       kind: 'copyWork',
       ownerOf: ({ migrationId, database }) => ({ migrationId, database }),

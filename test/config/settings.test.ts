@@ -17,6 +17,7 @@ test('one variable is enough on one machine', () => {
     cutoverTimeoutHours: 72,
     onlineTimeoutDays: 7,
     slotWaitMinutes: 10,
+    shutdownGraceSeconds: 570,
     tablePrefix: '',
   });
 });

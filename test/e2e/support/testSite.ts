@@ -20,7 +20,11 @@ export interface TestSite {
  */
 export function useTestSite(
   begin: (site: TestSite) => void | Promise<void>,
-  servers: { source?: ClusterOptions; target?: ClusterOptions } = {},
+  servers: {
+    source?: ClusterOptions;
+    target?: ClusterOptions;
+    settings?: NodeJS.ProcessEnv;
+  } = {},
 ): void {
   const stops: (() => PromiseLike<void>)[] = [];
   beforeAll(async () => {
@@ -30,7 +34,7 @@ export function useTestSite(
       return started;
     };
     const stackOf = async () => {
-      const started = await startTestStack();
+      const started = await startTestStack(servers.settings);
       stops.push(() => started[Symbol.asyncDispose]());
       return started;
     };

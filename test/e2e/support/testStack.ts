@@ -9,7 +9,8 @@ import { freePort } from '../../../scripts/freePort.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
-type Part = 'host' | 'replicator';
+/** `successor`: a second replicator, not started with the others. */
+type Part = 'host' | 'replicator' | 'successor';
 
 /**
  * The built stack, with parts that can be killed and started again one by one. With PGMOVE_URL set,
@@ -22,6 +23,10 @@ export interface TestStack extends AsyncDisposable {
   /** SIGKILL, and the part is gone when this returns. */
   kill(part: Part | 'azurite'): Promise<void>;
   start(part: Part | 'azurite'): Promise<void>;
+  /** SIGTERM, once for each call; `ended` tells when that had its effect. */
+  terminate(part: Part): void;
+  /** How the part ended; never rejects. */
+  ended(part: Part): Promise<{ code: number | null; signal: string | null }>;
   /** The end of its output. */
   log(part: Part): string;
   /** All that it ever said. */
@@ -30,7 +35,7 @@ export interface TestStack extends AsyncDisposable {
 
 export const OUTSIDE_URL = process.env['PGMOVE_URL'];
 
-export async function startTestStack(): Promise<TestStack> {
+export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<TestStack> {
   if (OUTSIDE_URL !== undefined) return outsideStack(OUTSIDE_URL);
   const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-e2e-'));
   const azuriteFolder = path.join(folder, 'azurite');
@@ -43,12 +48,15 @@ export async function startTestStack(): Promise<TestStack> {
     // What the real host would do twice is an error here (docs/decisions/0004).
     FUNCTIONS_HOST_STRICT_TASKS: '1',
     PGMOVE_SECRETS: `file:${path.join(folder, 'secrets')}`,
+    PGMOVE_SHUTDOWN_GRACE_SECONDS: '0',
+    ...settings,
   };
   const logFile = (part: Part) => path.join(folder, `${part}.log`);
   const services = new Map<Part, ChildService>();
   const begin = async (part: Part) => {
     const args = part === 'host' ? ['--app-root', ROOT, '--port', String(port)] : [];
-    const script = path.join(ROOT, 'dist', part, 'main.js');
+    const program = part === 'host' ? 'host' : 'replicator';
+    const script = path.join(ROOT, 'dist', program, 'main.js');
     const service = startChildService({
       name: part,
       script,
@@ -77,6 +85,11 @@ export async function startTestStack(): Promise<TestStack> {
       if (part === 'azurite') azurite = await startAzurite({ folder: azuriteFolder, ports });
       else await begin(part);
     },
+    terminate(part) {
+      const pid = services.get(part)?.pid;
+      if (pid !== undefined) process.kill(pid, 'SIGTERM');
+    },
+    ended: (part) => services.get(part)?.ended ?? Promise.resolve({ code: 0, signal: null }),
     storage: azurite.connectionString,
     log: (part) => services.get(part)?.logTail() ?? '',
     wholeLog: (part) => readFile(logFile(part), 'utf8'),
@@ -90,6 +103,8 @@ function outsideStack(url: string): TestStack {
     url,
     kill: refuse,
     start: refuse,
+    terminate: () => undefined,
+    ended: refuse,
     storage: '',
     log: () => '',
     wholeLog: () => Promise.resolve(''),
