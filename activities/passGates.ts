@@ -7,6 +7,8 @@ import type {
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { WaitingGate } from '../shared/contracts/status.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
+import { noteArmServers } from './steps/armMetadata.ts';
+import { readArmServers } from './steps/armServers.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { checkServers } from './steps/serverCheck.ts';
@@ -14,11 +16,14 @@ import type { SourceDatabase } from './steps/serverCheck.ts';
 import { readySource } from './steps/logicalReplicationGate.ts';
 import { lookAtTarget } from './steps/targetDatabase.ts';
 
+/** The wait before an attempt that is not followed by many more. */
+const PATIENCE_MS = 15_000;
+
 /**
  * Looks at both servers and at what the row wants, and says which gate holds the migration, if any.
  * Called again after every wake-up; writes nothing but the migration's own rows.
  */
-defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
+defineActivity('passGates', async ({ ref, delayMs = 0 }, env): Promise<GateOutcome> => {
   const { record } = env;
   const { wanted, spec } = record;
   const refusal = unavailable(spec);
@@ -26,26 +31,26 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
   await moveTo(env, { state: 'InProgress', subState: 'PerformingPreRequisiteSteps' });
   // The replicator will be asked for a snapshot soon: it looks at its queue more often from now on.
   await env.stores.queues.send(QUEUES.replicatorCommands, JSON.stringify({ id: ref.id }));
-  const check = await checkServers(env);
+  // A validation by itself is asked for now; what is to migrate afterwards may wait for a server.
+  const isPatient = spec.option !== 'Validate' && delayMs < PATIENCE_MS;
+  const check = await checkServers(env, { isPatient });
   if ('problem' in check) return { next: 'failed', message: check.problem };
   await env.stores.migrations.update(ref, (row) => ({
-    record: { ...row, sourceMetadata: check.source, targetMetadata: check.target },
+    record: {
+      ...row,
+      sourceMetadata: { ...row.sourceMetadata, ...check.source },
+      targetMetadata: { ...row.targetMetadata, ...check.target },
+    },
   }));
   if (wanted.databases.length === 0) return await wait(env, 'WaitingForDBsToMigrateSpecification');
   const { databases } = check;
   await createRows(env, databases);
   const names = databases.map(({ name }) => name);
-  const unready = await passReplicationGate(env, names, false);
-  if (unready !== undefined) return unready;
-  if (spec.option !== 'Validate' && !wanted.overwriteDbsInTarget) {
-    const occupied = await occupiedTargets(env, databases);
-    if (occupied) return await wait(env, 'WaitingForTargetDBOverwriteConfirmation');
-  }
-  const held = spec.option === 'Validate' ? undefined : schedule(record, Date.now());
-  if (held !== undefined) return await wait(env, held.gate, held.until);
-  const refused = await passReplicationGate(env, names, true);
-  if (refused !== undefined) return refused;
+  const held = check.isForValidation === true ? undefined : await heldBack(env, databases);
+  if (held !== undefined) return held;
   const validate = spec.option !== 'Migrate';
+  // A validation does it by itself.
+  if (!validate) await noteArmServers(env, await readArmServers(env.settings, record));
   await moveTo(env, {
     state: 'InProgress',
     subState: validate ? 'ValidationInProgress' : 'MigratingData',
@@ -62,6 +67,24 @@ defineActivity('passGates', async ({ ref }, env): Promise<GateOutcome> => {
     dryRun: validate && spec.dryRunSchema === true,
   };
 });
+
+/** The gates between the servers' check and the work, in their order. */
+async function heldBack(
+  env: ActivityEnvironment,
+  databases: readonly SourceDatabase[],
+): Promise<GateOutcome | undefined> {
+  const { spec, wanted } = env.record;
+  if (spec.option === 'Validate') return undefined;
+  const names = databases.map(({ name }) => name);
+  const unready = await passReplicationGate(env, names, false);
+  if (unready !== undefined) return unready;
+  if (!wanted.overwriteDbsInTarget && (await occupiedTargets(env, databases))) {
+    return await wait(env, 'WaitingForTargetDBOverwriteConfirmation');
+  }
+  const held = schedule(env.record, Date.now());
+  if (held !== undefined) return await wait(env, held.gate, held.until);
+  return await passReplicationGate(env, names, true);
+}
 
 /** What the resource can ask for and this version cannot do: said before anything is begun. */
 function unavailable(spec: MigrationSpec): string | undefined {
@@ -154,8 +177,7 @@ async function passReplicationGate(
   databases: readonly string[],
   isLast: boolean,
 ): Promise<GateOutcome | undefined> {
-  const { spec } = env.record;
-  if (spec.mode !== 'Online' || spec.option === 'Validate') return undefined;
+  if (env.record.spec.mode !== 'Online') return undefined;
   const readiness = await readySource(env, databases, isLast);
   if (readiness.next === 'failed') return readiness;
   await tellDatabases(env, databases, readiness.next === 'wait' ? readiness.message : '');

@@ -1,34 +1,43 @@
-import { connectionFailure, connectionFinding } from '../shared/checks/connectionFailure.ts';
-import { DATABASE_RULES, SERVER_RULES } from '../shared/checks/registry.ts';
-import type { CheckedSpec, DatabaseRuleContext, ServerRuleContext } from '../shared/checks/rule.ts';
-import { runRules, worst } from '../shared/checks/runRules.ts';
+import type { ArmReading } from '../shared/checks/armServer.ts';
+import { DATABASE_RULES, RESOURCE_RULES, SERVER_RULES } from '../shared/checks/registry.ts';
 import type {
-  ValidationDetails,
-  ValidationItem,
-  ValidationState,
-} from '../shared/contracts/records.ts';
+  DatabaseRuleContext,
+  ResourceRuleContext,
+  ServerRuleContext,
+} from '../shared/checks/rule.ts';
+import { runRules, worst } from '../shared/checks/runRules.ts';
+import type { RuleOutcome } from '../shared/checks/runRules.ts';
+import { ruleRunFolder, ruleRunPath } from '../shared/contracts/blobPaths.ts';
+import type { ValidationDetails, ValidationState } from '../shared/contracts/records.ts';
+import { transitionMigration } from '../shared/contracts/transitions.ts';
 import { kindOf } from '../shared/errors/classify.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
-import { transitionMigration } from '../shared/contracts/transitions.ts';
+import { readArmServers } from './steps/armServers.ts';
+import type { ArmReadings } from './steps/armServers.ts';
+import { noteArmServers } from './steps/armMetadata.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { readinessOptions } from './steps/logicalReplicationGate.ts';
 import { openMaintenance } from './steps/maintenanceSession.ts';
 import { lookAtTarget } from './steps/targetDatabase.ts';
+import { tryConnections } from './steps/tryConnections.ts';
+import { itemsOf, runOf, validationItem } from './steps/validationItems.ts';
 
 type Details = ValidationDetails;
 
-type Messages = NonNullable<ValidationItem['messages']>;
-
 /** Begins the validation anew, with what concerns the servers. Idempotent. */
-defineActivity('validateServers', async (_input, env) => {
+defineActivity('validateServers', async ({ ref }, env) => {
   const validationStartTimeInUtc = new Date().toISOString();
-  const found = await checkBothServers(env);
-  const serverLevelValidationDetails = [
+  await env.stores.blobs.deletePrefix(ruleRunFolder(ref.id));
+  const resources = await readArmServers(env.settings, env.record);
+  const outcomes = await checkBothServers(env, resources);
+  const serverLevelValidationDetails = itemsOf(outcomes, [
     'AuthenticationAndConnectivityValidation',
     'SourceVersionValidation',
     'ServerParametersValidation',
-  ].map((type) => item(type, found.get(type) ?? []));
+  ]);
+  await noteArmServers(env, resources);
+  await env.stores.blobs.putJson(ruleRunPath(ref.id), outcomes.map(runOf));
   await writeDetails(env, () => ({
     validationStartTimeInUtc,
     serverLevelValidationDetails,
@@ -38,31 +47,43 @@ defineActivity('validateServers', async (_input, env) => {
 });
 
 /** A server that cannot be reached is a finding: what the other one has is looked at another time. */
-async function checkBothServers(env: ActivityEnvironment): Promise<Map<string, Messages>> {
+async function checkBothServers(
+  env: ActivityEnvironment,
+  resources: ArmReadings,
+): Promise<RuleOutcome[]> {
   const [first = 'postgres'] = env.record.wanted.databases;
-  const opened = await Promise.allSettled(
-    (['source', 'target'] as const).map((side) =>
-      openMaintenance(env.endpoint(side, first), 'pgmove/validate'),
-    ),
+  const { opened, outcome } = await tryConnections(
+    'AuthenticationAndConnectivityValidation',
+    () => [
+      openMaintenance(env.endpoint('source', first), 'pgmove/validate'),
+      openMaintenance(env.endpoint('target', first), 'pgmove/validate'),
+    ],
   );
   const [onSource, onTarget] = opened;
-  await using source = onSource?.status === 'fulfilled' ? onSource.value : undefined;
-  await using target = onTarget?.status === 'fulfilled' ? onTarget.value : undefined;
-  if (source === undefined || target === undefined) {
-    return new Map([[connectionFailure.type, connectionFindings(opened)]]);
-  }
-  return await runServerRules(env, source, target);
+  await using source = onSource.status === 'fulfilled' ? onSource.value : undefined;
+  await using target = onTarget.status === 'fulfilled' ? onTarget.value : undefined;
+  const { spec } = env.record;
+  const { source: sourceResource, target: targetResource } = resources;
+  const ofResources = await runRules<ResourceRuleContext>(RESOURCE_RULES, {
+    spec,
+    sourceResource,
+    targetResource,
+  });
+  if (source === undefined || target === undefined) return [outcome, ...ofResources];
+  const ofServers = await runServerRules(env, source, target, targetResource);
+  return [outcome, ...ofServers, ...ofResources];
 }
 
 async function runServerRules(
   env: ActivityEnvironment,
   source: PgSession,
   target: PgSession,
-): Promise<Map<string, Messages>> {
-  const { wanted, spec, targetMetadata } = env.record;
+  targetResource: ArmReading,
+): Promise<RuleOutcome[]> {
+  const { wanted, spec } = env.record;
   const { databases } = wanted;
   const { databaseCount, ownSlots = [] } = await readinessOptions(env, databases);
-  return await findingsByType<ServerRuleContext>(env, SERVER_RULES, {
+  return await runRules<ServerRuleContext>(SERVER_RULES, {
     spec,
     source,
     target,
@@ -71,18 +92,21 @@ async function runServerRules(
     ownSlots,
     isSetupWanted: wanted.setupLogicalReplication,
     isOverwriteWanted: wanted.overwriteDbsInTarget,
-    ...(targetMetadata?.storageMb === undefined
-      ? {}
-      : { targetStorageMb: targetMetadata.storageMb }),
+    targetResource,
   });
 }
 
 /** Runs every rule on one database. Idempotent: its part of the details is replaced. */
-defineActivity('validateDatabase', async ({ database }, env) => {
+defineActivity('validateDatabase', async ({ ref, database }, env) => {
   const startedOn = new Date().toISOString();
-  const found = await checkDatabase(env, database);
-  const summary = [...found].map(([type, findings]) => item(type, findings));
+  const outcomes = await checkDatabase(env, database);
+  const summary = itemsOf(outcomes, [
+    'SchemaValidation',
+    'ExtensionsValidation',
+    'CollationsValidation',
+  ]);
   const result = { databaseName: database, startedOn, endedOn: new Date().toISOString(), summary };
+  await env.stores.blobs.putJson(ruleRunPath(ref.id, database), outcomes.map(runOf));
   await writeDetails(env, (details) => ({
     ...details,
     dbLevelValidationDetails: [
@@ -93,39 +117,40 @@ defineActivity('validateDatabase', async ({ database }, env) => {
   return { failed: summary.some(({ state }) => state === 'Failed') };
 });
 
-async function checkDatabase(
-  env: ActivityEnvironment,
-  database: string,
-): Promise<Map<string, Messages>> {
-  const opened = await Promise.allSettled([
+async function checkDatabase(env: ActivityEnvironment, database: string): Promise<RuleOutcome[]> {
+  const { opened, outcome } = await tryConnections('SchemaValidation', () => [
     env.open('source', database),
     openMaintenance(env.endpoint('target', database), 'pgmove/validate'),
   ]);
   const [onSource, onTarget] = opened;
   await using source = onSource.status === 'fulfilled' ? onSource.value : undefined;
   await using target = onTarget.status === 'fulfilled' ? onTarget.value : undefined;
-  if (source === undefined || target === undefined) {
-    return new Map([['SchemaValidation', connectionFindings(opened)]]);
-  }
+  const ofSchema = env.record.spec.dryRunSchema === true ? [] : [dryRunNotAllowed()];
+  if (source === undefined || target === undefined) return [outcome, ...ofSchema];
   await using existing = await openExisting(env, database);
-  const { spec, wanted } = env.record;
-  return await findingsByType<DatabaseRuleContext>(env, DATABASE_RULES, {
+  const { spec, wanted, allowedExtensions } = env.record;
+  const outcomes = await runRules<DatabaseRuleContext>(DATABASE_RULES, {
     database,
     spec,
     source,
     target,
     ...(existing === undefined ? {} : { existing }),
+    ...(allowedExtensions === undefined ? {} : { allowedExtensions }),
     isOverwriteWanted: wanted.overwriteDbsInTarget,
   });
+  return [outcome, ...outcomes, ...ofSchema];
 }
 
-/** Of the source and the target, in this order. */
-function connectionFindings(opened: readonly PromiseSettledResult<PgSession>[]): Messages {
-  return opened.flatMap((result, at) =>
-    result.status === 'fulfilled'
-      ? []
-      : [connectionFinding(at === 0 ? 'source' : 'target', result.reason)],
-  );
+/** It writes on the target, hence is not done unasked: the report says so. */
+function dryRunNotAllowed(): RuleOutcome {
+  return {
+    id: 'schema-dry-run',
+    type: 'SchemaValidation',
+    startedOn: new Date().toISOString(),
+    durationMs: 0,
+    findings: [],
+    notChecked: ['Restoring the schema into a scratch database is tried with dryRunSchema "True".'],
+  };
 }
 
 /** The target database, where it is there and not this migration's work. */
@@ -144,20 +169,6 @@ async function openExisting(
   }
 }
 
-/** Runs the rules; how long each took is in the log. */
-async function findingsByType<Context extends { spec: CheckedSpec }>(
-  env: ActivityEnvironment,
-  rules: Parameters<typeof runRules<Context>>[0],
-  context: Context,
-): Promise<Map<string, Messages>> {
-  const found = new Map<string, Messages>(rules.map(({ type }) => [type, []]));
-  for (const { id, type, durationMs, findings } of await runRules(rules, context)) {
-    env.context.debug(`validation: ${id} took ${durationMs} ms, ${findings.length} findings`);
-    found.set(type, [...(found.get(type) ?? []), ...findings]);
-  }
-  return found;
-}
-
 /** Says what the validation came to, and moves on to the data when it may. Idempotent. */
 defineActivity('finishValidation', async ({ ref, goOn }, env) => {
   const now = new Date().toISOString();
@@ -170,7 +181,7 @@ defineActivity('finishValidation', async ({ ref, goOn }, env) => {
       databaseName,
       startedOn: now,
       endedOn: now,
-      summary: [item('SchemaValidation', [{ state: 'Failed', message: NOT_VALIDATED }])],
+      summary: [validationItem('SchemaValidation', [{ state: 'Failed', message: NOT_VALIDATED }])],
     }));
     const dbLevelValidationDetails = [...details.dbLevelValidationDetails, ...missing];
     const complete = { ...details, dbLevelValidationDetails };
@@ -184,15 +195,6 @@ defineActivity('finishValidation', async ({ ref, goOn }, env) => {
 });
 
 const NOT_VALIDATED = 'The database could not be validated: neither server answered in time.';
-
-function item(
-  type: string,
-  messages: { state: ValidationState; message: string }[],
-): ValidationItem {
-  const states = messages.map(({ state }) => state);
-  const state = worst(states);
-  return messages.length === 0 ? { type, state } : { type, state, messages };
-}
 
 function overall(details: Details): ValidationState {
   const items = [

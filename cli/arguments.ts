@@ -13,6 +13,14 @@ export function parseJobs(text: string): number {
   return jobs;
 }
 
+export function parseMegabytes(text: string): number {
+  const megabytes = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (megabytes < 1 || megabytes > 2_147_483_647) {
+    throw new InvalidArgumentError('It has to be a number of megabytes.');
+  }
+  return megabytes;
+}
+
 /** For options that may be given several times, or once with several values. */
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];

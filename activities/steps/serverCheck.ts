@@ -2,7 +2,7 @@ import { RESERVED_DATABASES } from '../../shared/checks/databaseNames.ts';
 import { sameServerProblem } from '../../shared/checks/sameServer.ts';
 import { versionProblem, versionText } from '../../shared/checks/serverVersions.ts';
 import type { ServerMetadata } from '../../shared/contracts/records.ts';
-import { kindOf } from '../../shared/errors/classify.ts';
+import { isTransient, kindOf } from '../../shared/errors/classify.ts';
 import type { MigrationErrorKind } from '../../shared/errors/migrationError.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
@@ -22,24 +22,31 @@ export type ServerCheck =
       target: ServerMetadata;
       /** Those that are asked for, largest first. */
       databases: SourceDatabase[];
+      /** Something is wrong that the validation will tell: no gate can look at these servers. */
+      isForValidation?: true;
     };
 
 /**
  * Connects to both servers and checks what no migration can do without: versions, pg_dump, the
  * databases, and that the target is another place than the source.
  *
- * @throws MigrationError of `connect` when a server cannot be reached.
+ * @throws MigrationError of `connect` when a server cannot be reached, and no validation follows;
+ *   `isPatient`: another attempt follows.
  */
-export async function checkServers(env: ActivityEnvironment): Promise<ServerCheck> {
-  if (env.record.spec.option !== 'Validate') return await look(env);
+export async function checkServers(
+  env: ActivityEnvironment,
+  { isPatient }: { isPatient: boolean },
+): Promise<ServerCheck> {
+  if (env.record.spec.option === 'Migrate') return await look(env);
   // What is wrong then is for the report of the validation to say, beside all else that is.
-  const unseen = env.record.wanted.databases.map((name) => ({ name, bytes: 0 }));
+  const databases = env.record.wanted.databases.map((name) => ({ name, bytes: 0 }));
+  const unseen = { source: {}, target: {}, databases, isForValidation: true } as const;
   try {
     const check = await look(env);
-    return 'problem' in check ? { source: {}, target: {}, databases: unseen } : check;
+    return 'problem' in check ? unseen : check;
   } catch (error) {
-    if (!UNREACHABLE.has(kindOf(error))) throw error;
-    return { source: {}, target: {}, databases: unseen };
+    if (!UNREACHABLE.has(kindOf(error)) || (isPatient && isTransient(kindOf(error)))) throw error;
+    return unseen;
   }
 }
 

@@ -15,7 +15,7 @@ export type BodyOptions = Pick<
   | 'include'
   | 'exclude'
   | 'jobs'
-> & { verify?: MigrateOptions['verify']; dryRun?: boolean };
+> & { verify?: MigrateOptions['verify']; dryRun?: boolean; targetStorageMb?: number };
 
 /** The body of the PUT for one `pgmove migrate`, or one `pgmove validate`. */
 export async function migrationBody(
@@ -51,6 +51,9 @@ export async function migrationBody(
       startDataMigration: 'True',
       ...(options.roles ? { migrateRoles: 'True' } : {}),
       ...(options.dryRun ? { dryRunSchema: 'True' } : {}),
+      ...(options.targetStorageMb === undefined
+        ? {}
+        : { targetStorageMb: options.targetStorageMb }),
       ...(options.verify === undefined ? {} : { verify: options.verify }),
       ...(options.fenceSource ? { fenceSource: 'True' } : {}),
       ...(options.replicaIdentityFull ? { setReplicaIdentityFull: 'True' } : {}),

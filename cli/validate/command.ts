@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { collect } from '../arguments.ts';
+import { collect, parseMegabytes } from '../arguments.ts';
 
 export interface ValidateOptions {
   source: string;
@@ -12,6 +12,7 @@ export interface ValidateOptions {
   overwrite?: boolean;
   roles?: boolean;
   dryRun?: boolean;
+  targetStorageMb?: number;
   online?: boolean;
   replicaIdentityFull?: boolean;
   setupReplication?: boolean;
@@ -58,6 +59,11 @@ export function registerValidate(program: Command): void {
     .option(
       '--dry-run',
       'restore the schema into a scratch database of the target, and drop it again',
+    )
+    .option(
+      '--target-storage-mb <number>',
+      "size of the target's disk in megabytes, to compare the databases with",
+      parseMegabytes,
     )
     .option('--online', 'for a migration by logical replication')
     .option('--replica-identity-full', 'with --online: as the migration would')

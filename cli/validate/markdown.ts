@@ -5,7 +5,7 @@ import {
 } from '../../shared/api/markdownText.ts';
 import type { ValidationFinding, ValidationReport } from '../../shared/api/validationReport.ts';
 import { formatBytes, formatDuration } from '../terminal/units.ts';
-import { estimateCells, verdictOf } from './report.ts';
+import { estimateCells, notCheckedLines, verdictOf } from './report.ts';
 
 /** The report as a document of its own, for people who have no pgmove. */
 export function renderMarkdown(report: ValidationReport): string {
@@ -27,6 +27,11 @@ export function renderMarkdown(report: ValidationReport): string {
     const found = report.findings.filter((item) => item.state === state);
     if (found.length > 0) parts.push(`## ${titles[state]}`, ...found.map(findingText));
   }
+  const unchecked = notCheckedLines(report);
+  if (unchecked.length > 0) {
+    parts.push('## Not checked', unchecked.map((line) => `- ${text(line)}`).join('\n'));
+  }
+  if (report.rules.length > 0) parts.push('## Rules', ruleTable(report));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -62,6 +67,23 @@ function databaseTable(report: ValidationReport): string {
   return [
     '| Database | On the target | Validation | Failures | Warnings | Duration | Size | Copy, estimated |',
     '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |',
+    ...rows.map((row) => `| ${row} |`),
+  ].join('\n');
+}
+
+function ruleTable(report: ValidationReport): string {
+  const rows = report.rules.map((rule) =>
+    [
+      text(rule.databaseName ?? 'Servers'),
+      text(rule.ruleId),
+      rule.state,
+      rule.startedOn,
+      `${rule.durationMs} ms`,
+    ].join(' | '),
+  );
+  return [
+    '| Database | Rule | Validation | Start | Duration |',
+    '| --- | --- | --- | --- | ---: |',
     ...rows.map((row) => `| ${row} |`),
   ].join('\n');
 }

@@ -36,6 +36,9 @@ export function renderReport(report: ValidationReport, options: { isColored: boo
     );
   }
   for (const finding of report.findings) parts.push(renderFinding(finding, options.isColored));
+  for (const line of notCheckedLines(report)) parts.push(`${lines(line)}\n`);
+  const slow = slowestRules(report);
+  if (slow !== '') parts.push(`${lines(slow)}\n`);
   if (report.error !== '') parts.push(`${lines(report.error)}\n`);
   parts.push(`${verdictOf(report)}\n`);
   return parts.join('\n');
@@ -49,6 +52,33 @@ export function estimateCells({ estimate }: ValidationReport['databases'][number
     formatBytes(tableBytes + indexBytes),
     seconds === undefined ? '' : `about ${formatDuration(seconds * 1000)}`,
   ];
+}
+
+/** What nobody looked at, and why: rules with one reason on one line. */
+export function notCheckedLines(report: ValidationReport): string[] {
+  const byReason = new Map<string, Set<string>>();
+  for (const { ruleId, databaseName, reason } of report.notChecked) {
+    const name = databaseName === undefined ? ruleId : `${ruleId} of ${databaseName}`;
+    byReason.set(reason, (byReason.get(reason) ?? new Set()).add(name));
+  }
+  return [...byReason].map(([reason, names]) => `Not checked: ${[...names].join(', ')}. ${reason}`);
+}
+
+const SLOW_MS = 500;
+const SLOW_RULES = 5;
+
+/** The rules that took longest, where any took long; every one is in the JSON and the Markdown. */
+function slowestRules({ rules }: ValidationReport): string {
+  const slow = rules
+    .filter(({ durationMs }) => durationMs >= SLOW_MS)
+    .sort((a, b) => b.durationMs - a.durationMs)
+    .slice(0, SLOW_RULES);
+  if (slow.length === 0) return '';
+  const named = slow.map(
+    ({ ruleId, databaseName, durationMs }) =>
+      `${ruleId} (${databaseName ?? 'servers'}) ${formatDuration(durationMs)}`,
+  );
+  return `Slowest rules: ${named.join(', ')}.`;
 }
 
 /** What the report comes to, in a sentence. */

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { connectionFailure } from '../../shared/checks/connectionFailure.ts';
-import { DATABASE_RULES, SERVER_RULES } from '../../shared/checks/registry.ts';
+import { DATABASE_RULES, RESOURCE_RULES, SERVER_RULES } from '../../shared/checks/registry.ts';
 import type { Severity } from '../../shared/checks/rule.ts';
 
 export const VALIDATION_FILE = fileURLToPath(new URL('../../docs/validation.md', import.meta.url));
@@ -25,15 +25,17 @@ Generated from \`shared/checks\` by \`npm run docs\`; a test compares it.
 write nothing on either side. With a Warning the data may be moved, with Failed it is not. What can be
 migrated as it is, is no finding. A finding names the objects, and its remedy is SQL to be run as it
 is, or steps. A rule that cannot run says so in a finding of its own (Warning), with the right that is
-missing. Codes are those of the published service. A severity is what a finding comes to unless the
-rule says otherwise below.
+missing. What a rule cannot know at all (the size of a disk, the tier of a server that is no resource
+of Azure, or that Azure may not be asked about: \`PGMOVE_ARM_METADATA\`) is listed as not checked: no
+finding, and no pass. The full report has when each rule ran and how long it took. Codes are those of
+the published service. A severity is what a finding comes to unless the rule says otherwise below.
 `;
 
 export function renderValidationReference(): string {
   return [
     INTRODUCTION,
     '## Servers\n',
-    ...[connectionFailure, ...SERVER_RULES].map(describe),
+    ...[connectionFailure, ...SERVER_RULES, ...RESOURCE_RULES].map(describe),
     '## Each database\n',
     ...DATABASE_RULES.map(describe),
   ].join('\n');

@@ -37,6 +37,7 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
     verify: p.verify ?? 'none',
     migrateRoles: p.migrateRoles === 'True',
     ...(p.dryRunSchema === 'True' ? { dryRunSchema: true } : {}),
+    ...(p.targetStorageMb === undefined ? {} : { targetStorageMb: p.targetStorageMb }),
     fenceSource: p.fenceSource === 'True',
     setReplicaIdentityFull: p.setReplicaIdentityFull === 'True',
     migrationInstanceResourceId: p.migrationInstanceResourceId,

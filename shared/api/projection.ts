@@ -44,6 +44,7 @@ export function toResource(
       startedOn: record.startedOn,
       endedOn: record.endedOn,
       run: record.run,
+      notCarried: record.notCarried,
     }),
   };
 }
@@ -161,6 +162,7 @@ function specProperties(record: MigrationRecord) {
     targetDbServerFullyQualifiedDomainName: spec.target.fullyQualifiedDomainName,
     migrateRoles: toBooleanText(spec.migrateRoles),
     ...(spec.dryRunSchema === true ? { dryRunSchema: toBooleanText(true) } : {}),
+    targetStorageMb: spec.targetStorageMb,
     fenceSource: toBooleanText(spec.fenceSource),
     setReplicaIdentityFull: toBooleanText(spec.setReplicaIdentityFull),
     targetDbNames: spec.targetDbNames,

@@ -85,6 +85,8 @@ const cutoverStatus = z
   })
   .meta({ id: 'CutoverStatus', description: 'An addition of pgmove, for Online.' });
 
+const notCarriedItems = z.array(z.object({ object: z.string(), reason: z.string() }));
+
 export const databaseStatus = z
   .object({
     databaseName: z.string(),
@@ -108,9 +110,9 @@ export const databaseStatus = z
     rowsCopied: count.describe('An addition of pgmove.'),
     bytesCopied: count.describe('An addition of pgmove.'),
     bytesTotal: count.describe('An addition of pgmove: estimated when the copy is planned.'),
-    notCarried: z
-      .array(z.object({ object: z.string(), reason: z.string() }))
-      .describe('An addition of pgmove: what is not, or not as it was, on the target.'),
+    notCarried: notCarriedItems.describe(
+      'An addition of pgmove: what is not, or not as it was, on the target.',
+    ),
     verification: z
       .object({
         mode: z.enum(VERIFY_MODES),
@@ -157,6 +159,9 @@ const readOnlyProperties = {
   startedOn: readOnly(timestamp).describe('An addition of pgmove: start of this run.'),
   endedOn: readOnly(timestamp.optional()).describe('An addition of pgmove.'),
   run: readOnly(int32).describe('An addition of pgmove: 0, and one more with each resume.'),
+  notCarried: readOnly(notCarriedItems.optional()).describe(
+    'An addition of pgmove: what of the roles is not, or not as it was, on the target.',
+  ),
 };
 
 export const migrationSchema = z

@@ -138,6 +138,14 @@ const fixed = {
     .describe(
       'An addition of pgmove: the validation restores the schema into a scratch database of the target, which it drops again. Default False.',
     ),
+  targetStorageMb: z
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(2_147_483_647, 'is too large')
+    .optional()
+    .describe(
+      "An addition of pgmove: size of the target's disk in megabytes, for the validation. Default: what Azure says, where it can be asked.",
+    ),
   verify: oneOf(VERIFY_MODES)
     .optional()
     .describe('An addition of pgmove: comparison after the copy. Default none.'),
@@ -156,6 +164,7 @@ export const READ_ONLY_PROPERTIES = [
   'startedOn',
   'endedOn',
   'run',
+  'notCarried',
 ] as const;
 
 export const tagsSchema = z

@@ -6,6 +6,7 @@ import type {
   ValidationItem,
   ValidationState,
 } from '../contracts/records.ts';
+import type { RuleRun } from '../contracts/ruleRun.ts';
 import { timestamp } from './fields.ts';
 import { validationDetailsSchema } from './resource.ts';
 import { MIGRATION_MODES, VALIDATION_STATES } from './vocabulary.ts';
@@ -24,6 +25,31 @@ export const findingSchema = z
     remedy: z.string().optional().describe('SQL, to be run as it is.'),
   })
   .meta({ id: 'ValidationFinding', description: 'An addition of pgmove.' });
+
+const ruleSchema = z
+  .object({
+    ruleId: z.string(),
+    databaseName: z.string().optional().describe('Absent for what concerns the servers.'),
+    type: z.string().describe('Group of the published service.'),
+    state: z
+      .enum([...VALIDATION_STATES, 'NotChecked'])
+      .describe('NotChecked: nothing was found, but not everything could be looked at.'),
+    startedOn: timestamp,
+    endedOn: timestamp,
+    durationMs: count,
+  })
+  .meta({ id: 'ValidationRule', description: 'An addition of pgmove: one rule that was run.' });
+
+const notCheckedSchema = z
+  .object({
+    ruleId: z.string(),
+    databaseName: z.string().optional().describe('Absent for what concerns the servers.'),
+    reason: z.string(),
+  })
+  .meta({
+    id: 'ValidationNotChecked',
+    description: 'An addition of pgmove: what a rule could not look at. It is no pass.',
+  });
 
 const estimateSchema = z
   .object({
@@ -69,6 +95,8 @@ export const validationReportSchema = z
     findings: z
       .array(findingSchema)
       .describe('What failed first, then the warnings; the servers before the databases.'),
+    notChecked: z.array(notCheckedSchema),
+    rules: z.array(ruleSchema).describe('In the order they ran: the servers, then each database.'),
     validationDetails: validationDetailsSchema.optional(),
   })
   .meta({ id: 'ValidationReport', description: 'An addition of pgmove.' });
@@ -76,8 +104,17 @@ export const validationReportSchema = z
 export type ValidationReport = z.infer<typeof validationReportSchema>;
 export type ValidationFinding = ValidationReport['findings'][number];
 
+/** The rules of one database, or of the servers. */
+export interface ScopedRuns {
+  databaseName?: string;
+  runs: readonly RuleRun[];
+}
+
 /** All that a validation found, from what is stored of it; also while it still runs. */
-export function toValidationReport(record: MigrationRecord): ValidationReport {
+export function toValidationReport(
+  record: MigrationRecord,
+  runs: readonly ScopedRuns[] = [],
+): ValidationReport {
   const { ref, spec, validation, status } = record;
   const database = new Map(
     validation?.dbLevelValidationDetails.map((item) => [item.databaseName, item]),
@@ -112,7 +149,28 @@ export function toValidationReport(record: MigrationRecord): ValidationReport {
       };
     }),
     findings: findings.sort((a, b) => rank(a) - rank(b)),
+    ...rulesOf(runs),
     ...(validation === undefined ? {} : { validationDetails: validation }),
+  };
+}
+
+function rulesOf(scopes: readonly ScopedRuns[]): Pick<ValidationReport, 'rules' | 'notChecked'> {
+  const flat = scopes.flatMap(({ databaseName, runs }) =>
+    runs.map((run) => ({ scope: databaseName === undefined ? {} : { databaseName }, run })),
+  );
+  return {
+    notChecked: flat.flatMap(({ scope, run: { ruleId, notChecked = [] } }) =>
+      notChecked.map((reason) => ({ ruleId, ...scope, reason })),
+    ),
+    rules: flat.map(({ scope, run: { ruleId, type, state: found, startedOn, durationMs } }) => ({
+      ruleId,
+      ...scope,
+      type,
+      state: found,
+      startedOn,
+      endedOn: new Date(Date.parse(startedOn) + durationMs).toISOString(),
+      durationMs,
+    })),
   };
 }
 

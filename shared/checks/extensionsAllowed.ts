@@ -9,15 +9,15 @@ export const extensionsAllowed: DatabaseRule = {
   type: 'ExtensionsValidation',
   severity: { offline: 'Failed', online: 'Failed' },
   codes: ['603108'],
-  looksAt: "Extensions that are not in the target's allow-list azure.extensions, where it has one.",
+  looksAt:
+    "Extensions that are not in the target's allow-list azure.extensions, where it has one: as the server says, or Azure.",
   remedy: 'Add them to the server parameter azure.extensions of the target.',
-  async check({ source, target }) {
+  async check({ source, target, allowedExtensions }) {
     const { rows } = await target.query<{ list: string | null }>(
       "select pg_catalog.current_setting('azure.extensions', true) as list",
     );
-    const list = rows[0]?.list ?? null;
-    if (list === null) return [];
-    const listed = list.split(',').map((name) => name.trim());
+    const listed = rows[0]?.list?.split(',').map((name) => name.trim()) ?? allowedExtensions;
+    if (listed === undefined) return [];
     const allowed = new Set(listed.map((name) => name.toLowerCase()));
     const missing = (await readExtensions(source))
       .map(({ name }) => name)

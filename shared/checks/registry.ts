@@ -38,16 +38,20 @@ import { tablesReadable } from './tablesReadable.ts';
 import { tablesWithOids } from './tablesWithOids.ts';
 import { targetDatabases } from './targetDatabases.ts';
 import { targetEncoding } from './targetEncoding.ts';
+import { targetHighAvailability } from './targetHighAvailability.ts';
 import { targetObjects } from './targetObjects.ts';
+import { targetRegion } from './targetRegion.ts';
 import { targetSessions } from './targetSessions.ts';
+import { targetState } from './targetState.ts';
 import { targetStorage } from './targetStorage.ts';
+import { targetTier } from './targetTier.ts';
 import { textSearch } from './textSearch.ts';
 import { unloggedTables } from './unloggedTables.ts';
 import { untrustedFunctions } from './untrustedFunctions.ts';
 import { userCasts } from './userCasts.ts';
 import { userCollations } from './userCollations.ts';
 import { wideRows } from './wideRows.ts';
-import type { DatabaseRule, ServerRule } from './rule.ts';
+import type { DatabaseRule, ResourceRule, ServerRule } from './rule.ts';
 
 /** Every rule that looks at the servers as a whole, in the order of the answer. */
 export const SERVER_RULES: readonly ServerRule[] = [
@@ -62,6 +66,14 @@ export const SERVER_RULES: readonly ServerRule[] = [
   logicalReplication,
   connections,
   targetStorage,
+];
+
+/** Every rule about the servers' resources in Azure, which need not be reachable for that. */
+export const RESOURCE_RULES: readonly ResourceRule[] = [
+  targetState,
+  targetTier,
+  targetHighAvailability,
+  targetRegion,
 ];
 
 /** Every rule that looks at one database, in the order of the answer. */

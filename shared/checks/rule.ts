@@ -1,13 +1,14 @@
 import type { MigrationSpec, ValidationState } from '../contracts/records.ts';
 import type { PgSession } from '../pg/connect.ts';
 import type { TableFilter } from '../pg/tablePattern.ts';
+import type { ArmReading } from './armServer.ts';
 
 /** What of the migration a rule may depend on. */
 export type CheckedSpec = Pick<
   MigrationSpec,
   'mode' | 'includeTables' | 'excludeTables' | 'setReplicaIdentityFull'
 > &
-  Partial<Pick<MigrationSpec, 'jobs' | 'migrateRoles' | 'targetDbNames'>>;
+  Partial<Pick<MigrationSpec, 'jobs' | 'migrateRoles' | 'targetDbNames' | 'targetStorageMb'>>;
 
 /** What a database rule looks at. Nothing is written on either side. */
 export interface DatabaseRuleContext {
@@ -20,6 +21,8 @@ export interface DatabaseRuleContext {
   existing?: PgSession;
   /** overwriteDbsInTarget: what is there is dropped. */
   isOverwriteWanted?: boolean;
+  /** azure.extensions of the target, as Azure says it. */
+  allowedExtensions?: readonly string[];
 }
 
 /** What a rule about the two servers looks at: maintenance databases of both. */
@@ -36,8 +39,15 @@ export interface ServerRuleContext {
   /** setupLogicalReplicationOnSourceDbIfNeeded. */
   isSetupWanted: boolean;
   isOverwriteWanted?: boolean;
-  /** Where the target's size is known from outside. */
-  targetStorageMb?: number;
+  /** The target as Azure describes it. */
+  targetResource?: ArmReading;
+}
+
+/** What a rule about the servers' resources in Azure looks at: no session is needed. */
+export interface ResourceRuleContext {
+  spec: CheckedSpec;
+  sourceResource: ArmReading;
+  targetResource: ArmReading;
 }
 
 export type Severity = Exclude<ValidationState, 'Succeeded'>;
@@ -56,6 +66,11 @@ export interface Finding {
   steps?: string;
 }
 
+/** What a rule could not look at, and why, as a sentence: neither a finding nor a pass. */
+export interface NotChecked {
+  notChecked: string;
+}
+
 interface Rule<Type extends string, Context> {
   /** Ours, in messages: `tables-readable`. */
   id: string;
@@ -71,7 +86,7 @@ interface Rule<Type extends string, Context> {
   remedy: string;
   /** The right that it needs beyond a connection, said when it is missing. */
   needs?: string;
-  check(context: Context): Promise<Finding[]>;
+  check(context: Context): Promise<(Finding | NotChecked)[]>;
 }
 
 export type DatabaseRule = Rule<
@@ -85,6 +100,9 @@ export type ServerRule = Rule<
   | 'ServerParametersValidation',
   ServerRuleContext
 >;
+
+/** A rule about the servers' resources in Azure. */
+export type ResourceRule = Rule<'ServerParametersValidation', ResourceRuleContext>;
 
 const NAMED_AT_MOST = 20;
 

@@ -1,7 +1,7 @@
 import type { ValidationState } from '../contracts/records.ts';
 import { kindOf } from '../errors/classify.ts';
 import { codeOf, messageOf } from '../errors/migrationError.ts';
-import type { CheckedSpec, Finding, Severity } from './rule.ts';
+import type { CheckedSpec, Finding, NotChecked, Severity } from './rule.ts';
 
 /** What is run here of a rule of either level. */
 interface RunnableRule<Context> {
@@ -10,7 +10,7 @@ interface RunnableRule<Context> {
   severity: { offline?: Severity; online?: Severity };
   codes?: readonly string[];
   needs?: string;
-  check(context: Context): Promise<Finding[]>;
+  check(context: Context): Promise<(Finding | NotChecked)[]>;
 }
 
 export interface RuleOutcome {
@@ -19,6 +19,8 @@ export interface RuleOutcome {
   startedOn: string;
   durationMs: number;
   findings: { state: Severity; message: string }[];
+  /** What it could not look at, and why. */
+  notChecked: string[];
 }
 
 /** Statements named in one message; more would not be read there. */
@@ -39,27 +41,31 @@ export async function runRules<Context extends { spec: CheckedSpec }>(
     if (severity === undefined) continue;
     const startedOn = new Date().toISOString();
     const began = performance.now();
-    const findings = await findingsOf(rule, context, severity);
+    const found = await resultsOf(rule, context, severity);
     const durationMs = Math.round(performance.now() - began);
-    outcomes.push({ id: rule.id, type: rule.type, startedOn, durationMs, findings });
+    outcomes.push({ id: rule.id, type: rule.type, startedOn, durationMs, ...found });
   }
   return outcomes;
 }
 
-async function findingsOf<Context>(
+async function resultsOf<Context>(
   rule: RunnableRule<Context>,
   context: Context,
   severity: Severity,
-): Promise<RuleOutcome['findings']> {
+): Promise<Pick<RuleOutcome, 'findings' | 'notChecked'>> {
   try {
-    const findings = await rule.check(context);
-    return findings.map((finding) => ({
-      state: finding.state ?? severity,
-      message: messageOfFinding(rule, finding),
-    }));
+    const results = await rule.check(context);
+    return {
+      findings: results.flatMap((result) =>
+        'notChecked' in result
+          ? []
+          : [{ state: result.state ?? severity, message: messageOfFinding(rule, result) }],
+      ),
+      notChecked: results.flatMap((result) => ('notChecked' in result ? [result.notChecked] : [])),
+    };
   } catch (error) {
     if (kindOf(error) === 'connectionFailed') throw error;
-    return [{ state: 'Warning', message: notChecked(rule, error) }];
+    return { findings: [{ state: 'Warning', message: couldNotRun(rule, error) }], notChecked: [] };
   }
 }
 
@@ -84,7 +90,7 @@ export function messageOfFinding(
   return parts.join(' ');
 }
 
-function notChecked(rule: { id: string; needs?: string }, error: unknown): string {
+function couldNotRun(rule: { id: string; needs?: string }, error: unknown): string {
   const text = `${rule.id} could not be checked: ${messageOf(error)}.`;
   if (codeOf(error) !== '42501') return text;
   return `${text} A right is missing: ${rule.needs ?? 'SELECT on what the message names'}.`;

@@ -34,6 +34,8 @@ export interface Settings {
   decodingWorkMemMegabytes: number;
   /** How long a replicator that was told to end holds snapshots on. */
   shutdownGraceSeconds: number;
+  /** Azure Resource Manager, where the servers' resources may be read. */
+  arm?: { endpoint: string };
   pgBinDir?: string;
   tablePrefix: string;
 }
@@ -141,6 +143,15 @@ export const ENVIRONMENT = {
     .describe(
       'Seconds that a replicator which was told to end waits for the copies under the snapshots that it holds, because nobody can take those over; streams are handed over at once. Less than what the platform lets a process live on. Default 570.',
     ),
+  PGMOVE_ARM_METADATA: z
+    .enum(['true', 'false'], 'is neither true nor false')
+    .optional()
+    .describe(
+      'true: tier, storage, region, high availability, replicas and azure.extensions of servers that are resources of Azure are read from Azure Resource Manager, with the managed identity (Reader on them is enough). Default false: the validation says what it did not check.',
+    ),
+  PGMOVE_ARM_ENDPOINT: httpUrl
+    .optional()
+    .describe('Azure Resource Manager of another cloud. Default https://management.azure.com.'),
   PG_BIN_DIR: z
     .string()
     .optional()
@@ -193,6 +204,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     slotWaitMinutes: values.PGMOVE_SLOT_WAIT_MINUTES ?? 10,
     decodingWorkMemMegabytes: values.PGMOVE_DECODING_WORK_MEM_MB ?? 256,
     shutdownGraceSeconds: values.PGMOVE_SHUTDOWN_GRACE_SECONDS ?? 570,
+    ...(values.PGMOVE_ARM_METADATA === 'true'
+      ? { arm: { endpoint: values.PGMOVE_ARM_ENDPOINT ?? 'https://management.azure.com' } }
+      : {}),
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
   };

@@ -26,3 +26,14 @@ export function batchPath(
 ): string {
   return `${folderOf(migrationId, database)}/${generation}/batch-${batch}.json`;
 }
+
+/** The rules of the last validation: below one folder, which no database's name is written as. */
+export function ruleRunFolder(migrationId: string): string {
+  return `${migrationId}/$rules/`;
+}
+
+/** RuleRuns of one database, or of the servers. */
+export function ruleRunPath(migrationId: string, database?: string): string {
+  const name = database === undefined ? 'servers' : `databases/${encodeURIComponent(database)}`;
+  return `${ruleRunFolder(migrationId)}${name}.json`;
+}

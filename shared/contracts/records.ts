@@ -46,6 +46,8 @@ export interface MigrationSpec {
   migrateRoles: boolean;
   /** With a validation: the schema is restored into a scratch database of the target. */
   dryRunSchema?: boolean;
+  /** How large the target's disk is, as the caller knows it. */
+  targetStorageMb?: number;
   /** Online: at cutover the source is closed to everybody but this migration. */
   fenceSource: boolean;
   /** Online: tables without a usable replica identity get FULL for the time of the migration. */
@@ -137,6 +139,10 @@ export interface MigrationRecord {
   estimates?: Record<string, CopyEstimate>;
   sourceMetadata?: ServerMetadata;
   targetMetadata?: ServerMetadata;
+  /** azure.extensions of the target, where Azure says it. */
+  allowedExtensions?: string[];
+  /** Of all databases together: roles and what belongs to them. */
+  notCarried?: NotCarried[];
   /** ISO 8601. */
   createdOn: string;
   startedOn: string;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { validationReportSchema } from '../../shared/api/validationReport.ts';
+import { ruleRunPath } from '../../shared/contracts/blobPaths.ts';
 import type { ValidationDetails } from '../../shared/contracts/records.ts';
 import { call, startApi } from './fixtures.ts';
 import type { ApiFixture } from './fixtures.ts';
@@ -56,6 +57,14 @@ test('the report has what failed first, with the databases and the times', async
   await api.stores.migrations.update(record.ref, (row) => ({
     record: { ...row, validation: VALIDATION, sourceMetadata: { version: '15.4' } },
   }));
+  const run = { type: 'SchemaValidation', state: 'Failed', startedOn: '2026-03-01T00:00:01.000Z' };
+  const { blobs } = api.stores;
+  await blobs.putJson(ruleRunPath(record.ref.id), [
+    { ...run, ruleId: 'target-tier', state: 'NotChecked', durationMs: 0, notChecked: ['No.'] },
+  ]);
+  await blobs.putJson(ruleRunPath(record.ref.id, 'shop'), [
+    { ...run, ruleId: 'tables-readable', durationMs: 250 },
+  ]);
   const { status, body } = await call(`${url}/validation`, 'GET');
   expect(status).toBe(200);
   const report = validationReportSchema.parse(body);
@@ -67,6 +76,17 @@ test('the report has what failed first, with the databases and the times', async
       { databaseName: 'shop', status: 'Failed', durationMs: 1000, failed: 1, warnings: 1 },
     ],
     validationDetails: VALIDATION,
+    notChecked: [{ ruleId: 'target-tier', reason: 'No.' }],
+    rules: [
+      { ruleId: 'target-tier', state: 'NotChecked', durationMs: 0 },
+      {
+        ruleId: 'tables-readable',
+        databaseName: 'shop',
+        state: 'Failed',
+        endedOn: '2026-03-01T00:00:01.250Z',
+        durationMs: 250,
+      },
+    ],
   });
   expect(report.findings.map((item) => [item.state, item.databaseName, item.message])).toEqual([
     ['Failed', 'shop', 'not readable: u.'],

@@ -2,9 +2,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestCluster } from '../pg/copy/copyPair.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import { connectionFinding } from '../../shared/checks/connectionFailure.ts';
+import type { ArmReading, ArmServer } from '../../shared/checks/armServer.ts';
+import { RESOURCE_RULES } from '../../shared/checks/registry.ts';
+import { runRules } from '../../shared/checks/runRules.ts';
 import { versionProblem } from '../../shared/checks/serverVersions.ts';
 import type { ServerRuleContext } from '../../shared/checks/rule.ts';
-import { applyRemedies, checkServers, newDatabase, ONLINE, SPEC } from './support/ruleBench.ts';
+import {
+  applyRemedies,
+  checkServers,
+  newDatabase,
+  ONLINE,
+  SPEC,
+  uncheckedServers,
+} from './support/ruleBench.ts';
 import type { Bench, Users } from './support/ruleBench.ts';
 import { endpointOf } from '../pg/copy/copyPair.ts';
 
@@ -179,12 +189,111 @@ test('logical-replication: wal_level, and what ALTER SYSTEM and a restart make o
   );
 });
 
-test('target-storage: where its size is known', async () => {
+test('target-storage: the size that is given, less what is on the target', async () => {
   const database = await newDatabase(bench.source);
-  const check = (targetStorageMb: number) =>
-    checkServers(bench, [database], { rule: 'target-storage', targetStorageMb });
-  expect((await check(1))['target-storage']).toMatchObject([{ state: 'Failed' }]);
-  expect(await check(1000)).toEqual({});
+  const check = (targetStorageMb: number, options: Partial<ServerRuleContext> = {}) =>
+    checkServers(bench, [database], {
+      rule: 'target-storage',
+      spec: { ...SPEC, targetStorageMb },
+      ...options,
+    });
+  const { 'target-storage': found = [] } = await check(1);
+  expect(found).toMatchObject([
+    {
+      state: 'Failed',
+      message: expect.stringMatching(
+        /has 1 MB of storage, of which 0 MB are free; the databases have \d+ MB.* advised/,
+      ) as string,
+    },
+  ]);
+  // The remedy, word for word.
+  const wanted = Number(/storage to (\d+) MB/.exec(found[0]?.message ?? '')?.[1]);
+  expect(await check(wanted)).toEqual({});
+  expect(await check(wanted - 1)).toMatchObject({ 'target-storage': [{ state: 'Warning' }] });
+  const growing = { server: { name: 'grows', storageMb: 1, growsByItself: true } };
+  expect(
+    await checkServers(bench, [database], { rule: 'target-storage', targetResource: growing }),
+  ).toMatchObject({ 'target-storage': [{ state: 'Warning' }] });
+});
+
+test('target-storage: unknown is not passed in silence, nor are sizes that may not be seen', async () => {
+  const database = await newDatabase(bench.source);
+  const closed = await newDatabase(bench.target);
+  await bench.target.run(
+    `create role sizer login; revoke connect on database "${closed}" from public`,
+  );
+  const look = (options: Partial<ServerRuleContext> & Users) =>
+    uncheckedServers(bench, [database], { rule: 'target-storage', ...options });
+  expect(await look({ targetResource: { notChecked: 'Nobody knows.' } })).toEqual([
+    expect.stringMatching(/^Nobody knows\. The databases have \d+ MB, and \d+ MB of free space/),
+  ]);
+  expect(await look({ spec: { ...SPEC, targetStorageMb: 9e6 }, targetUser: 'sizer' })).toEqual([
+    expect.stringContaining(closed),
+  ]);
+});
+
+test.each<[rule: string, state: string, bad: ArmServer, good: ArmServer, message: RegExp]>([
+  [
+    'target-tier',
+    'Warning',
+    { name: 's', sku: { name: 'Standard_B2s', tier: 'Burstable' } },
+    { name: 's', sku: { name: 'Standard_D4ds_v5', tier: 'GeneralPurpose' } },
+    /^target-tier: s is Burstable \(Standard_B2s\).*--tier GeneralPurpose/,
+  ],
+  [
+    'target-high-availability',
+    'Warning',
+    { name: 's', highAvailability: 'ZoneRedundant', replicaCount: 0 },
+    { name: 's', highAvailability: 'Disabled', replicaCount: 0 },
+    /High availability of s is on \(ZoneRedundant\)/,
+  ],
+  [
+    'target-high-availability',
+    'Warning',
+    { name: 's', highAvailability: 'Disabled', replicaCount: 2 },
+    { name: 's', highAvailability: 'Disabled', replicaCount: 0 },
+    /s has 2 read replicas/,
+  ],
+  [
+    'target-state',
+    'Failed',
+    { name: 's', state: 'Stopped' },
+    { name: 's', state: 'Ready' },
+    /s is Stopped\. Start it/,
+  ],
+  [
+    'target-state',
+    'Warning',
+    { name: 's', state: 'Updating' },
+    { name: 's', state: 'Ready' },
+    /s is Updating\. Wait/,
+  ],
+  [
+    'target-region',
+    'Warning',
+    { name: 's', location: 'East US' },
+    { name: 's', location: 'West Europe' },
+    /source is in westeurope, the target in East US/,
+  ],
+])('%s: %s', async (rule, state, bad, good, message) => {
+  const look = (target: ArmReading) =>
+    runRules(
+      RESOURCE_RULES.filter(({ id }) => id === rule),
+      {
+        spec: SPEC,
+        sourceResource: { server: { name: 'from', location: 'westeurope' } },
+        targetResource: target,
+      },
+    );
+  expect(await look({ server: bad })).toMatchObject([
+    { findings: [{ state, message: expect.stringMatching(message) as string }], notChecked: [] },
+  ]);
+  expect(await look({ server: good })).toMatchObject([{ findings: [], notChecked: [] }]);
+  expect(await look({ notChecked: 'No.' })).toMatchObject([{ findings: [], notChecked: ['No.'] }]);
+  // What Azure leaves out is not passed either.
+  expect(await look({ server: { name: 's' } })).toMatchObject([
+    { findings: [], notChecked: [expect.stringMatching(/^Azure did not tell/)] },
+  ]);
 });
 
 test('server-versions: what no migration goes between', async () => {

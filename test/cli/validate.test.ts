@@ -67,6 +67,21 @@ const FAILED: ValidationReport = {
     },
     { state: 'Warning', type: 'ServerParametersValidation', message: 'a *slow* server' },
   ],
+  notChecked: [
+    { ruleId: 'target-tier', reason: 'Nobody told.' },
+    { ruleId: 'target-region', reason: 'Nobody told.' },
+  ],
+  rules: [
+    {
+      ruleId: 'tables-readable',
+      databaseName: 'shop',
+      type: 'SchemaValidation',
+      state: 'Failed',
+      startedOn: '2026-03-01T00:00:00.000Z',
+      endedOn: '2026-03-01T00:00:01.500Z',
+      durationMs: 1500,
+    },
+  ],
 };
 
 async function validate(...more: string[]) {
@@ -86,14 +101,29 @@ async function validate(...more: string[]) {
 test('what failed is printed, written to the file, and ends with 3', async () => {
   const resources = [resourceWith('ValidationFailed')];
   await using service = await startFakeService({ resources, validation: FAILED });
-  const run = await validate('--url', service.url, '--report', 'found.md', '--online');
+  const run = await validate(
+    '--url',
+    service.url,
+    '--report',
+    'found.md',
+    '--online',
+    '--target-storage-mb',
+    '9000',
+  );
   expect([run.code, run.stdout]).toEqual([3, expect.stringContaining('tables-readable')]);
   expect(run.stdout).toContain('grant select on all tables');
   expect(run.stdout).toContain('A migration would be refused: 1 failure, 1 warning.');
+  expect(run.stdout).toContain('Not checked: target-tier, target-region. Nobody told.');
+  expect(run.stdout).toContain('Slowest rules: tables-readable (shop)');
   expect(await readFile(path.join(folder, 'found.md'), 'utf8')).toContain('# Validation checking');
   const put = service.requests.find(({ method }) => method === 'PUT');
   expect(put?.body).toMatchObject({
-    properties: { migrationOption: 'Validate', migrationMode: 'Online', dbsToMigrate: ['shop'] },
+    properties: {
+      migrationOption: 'Validate',
+      migrationMode: 'Online',
+      dbsToMigrate: ['shop'],
+      targetStorageMb: 9000,
+    },
   });
 });
 
@@ -118,6 +148,10 @@ test('names are no markup in Markdown, and a remedy is there as it is', () => {
   expect(text).toContain('```sql\ngrant select on all tables in schema public to me;\n```');
   expect(text).toMatch(/\| shop \| store \| Failed \| 1 \| 0 \|.*about 16/);
   expect(text).toContain('`shop: public.t`');
+  expect(text).toContain('- Not checked: target-tier, target-region. Nobody told.');
+  expect(text).toContain(
+    '| shop | tables-readable | Failed | 2026-03-01T00:00:00.000Z | 1500 ms |',
+  );
 });
 
 test('a validation without an end says so', () => {

@@ -17,6 +17,12 @@ export interface DryRunFailure {
   isTolerated: boolean;
 }
 
+export interface DryRun {
+  failures: DryRunFailure[];
+  /** Entries that are not there, for whatever reason. */
+  failedIds: ReadonlySet<number>;
+}
+
 export interface DryRunOptions {
   signal?: AbortSignal;
 }
@@ -26,8 +32,8 @@ const ENTRIES_PER_SLICE = 400;
 const RELATIONS = new Set(['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TABLE']);
 
 /**
- * Restores everything but owners, privileges and event triggers into an empty database that is
- * thrown away, and goes on behind what fails: every object is tried. What hangs on a failed one
+ * Restores everything but owners, privileges and event triggers (dryRunAccess.ts) into an empty
+ * database that is thrown away, and goes on behind what fails: every object is tried. What hangs on a failed one
  * fails because of it and is not named.
  */
 export async function tryRestore(
@@ -35,7 +41,7 @@ export async function tryRestore(
   plan: Pick<SchemaPlan, 'preData' | 'postData' | 'foreignKeys' | 'rowSecurity' | 'database'>,
   archive: readonly ArchiveEntry[],
   options: DryRunOptions = {},
-): Promise<DryRunFailure[]> {
+): Promise<DryRun> {
   const { entries, leftOutIds } = entriesToTry(plan, archive);
   const failures: DryRunFailure[] = [];
   const failedIds = new Set(leftOutIds);
@@ -46,7 +52,7 @@ export async function tryRestore(
     if (isWhole && (await runWhole(scratch, slice))) continue;
     await runByEntry(scratch, slice, plan.database.defaultSearchPath, { failures, failedIds });
   }
-  return failures;
+  return { failures, failedIds };
 }
 
 /** The indexes of tables stand in the plan as work of their own: here the dump's entries serve. */

@@ -80,8 +80,28 @@ export async function checkDatabase(
 export async function checkServers(
   bench: Bench,
   databases: readonly string[],
-  options: Users & { rule?: string } & Partial<ServerRuleContext> = {},
+  options: ServerOptions = {},
 ): Promise<Findings> {
+  return byRule(await runServerRules(bench, databases, options));
+}
+
+/** What the rules could not look at. */
+export async function uncheckedServers(
+  bench: Bench,
+  databases: readonly string[],
+  options: ServerOptions = {},
+): Promise<string[]> {
+  const outcomes = await runServerRules(bench, databases, options);
+  return outcomes.flatMap(({ notChecked }) => notChecked);
+}
+
+type ServerOptions = Users & { rule?: string } & Partial<ServerRuleContext>;
+
+async function runServerRules(
+  bench: Bench,
+  databases: readonly string[],
+  options: ServerOptions,
+): Promise<RuleOutcome[]> {
   await using source = await open(bench.source, 'postgres', options.sourceUser);
   await using target = await open(bench.target, 'postgres', options.targetUser);
   const context: ServerRuleContext = {
@@ -95,7 +115,7 @@ export async function checkServers(
     ...options,
   };
   const rules = SERVER_RULES.filter(({ id }) => (options.rule ?? id) === id);
-  return byRule(await runRules(rules, context));
+  return await runRules(rules, context);
 }
 
 function byRule(outcomes: readonly RuleOutcome[]): Findings {

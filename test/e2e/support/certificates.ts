@@ -19,6 +19,8 @@ export interface Authority extends AsyncDisposable {
   readonly certificate: string;
   /** Makes the server take TLS, with a certificate for 127.0.0.1, and check clients' certificates. */
   secure(cluster: ThrowawayCluster): Promise<void>;
+  /** A certificate for a server at 127.0.0.1; PEM. */
+  serverCertificate(): Promise<{ cert: string; key: string }>;
   /** A certificate for a client whose user is `user`; PEM. */
   clientCertificate(user: string): Promise<{ cert: string; key: string }>;
 }
@@ -70,6 +72,10 @@ export async function makeAuthority(): Promise<Authority> {
       await cluster.run("alter system set ssl_ca_file = 'root.crt'");
       await cluster.run('alter system set ssl = on');
       await cluster.run('select pg_reload_conf()');
+    },
+    serverCertificate: async () => {
+      const { key, cert } = await issue('127.0.0.1', 'subjectAltName=IP:127.0.0.1');
+      return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
     },
     clientCertificate: async (user) => {
       const { key, cert } = await issue(user, 'extendedKeyUsage=clientAuth');

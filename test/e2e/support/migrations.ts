@@ -51,12 +51,14 @@ export interface TestMigrationOptions {
   databases?: readonly string[];
   users?: { source?: string; target?: string };
   properties?: Record<string, unknown>;
+  /** Of the path; that of servers outside of Azure when absent. */
+  subscription?: string;
 }
 
 export function testMigration(options: TestMigrationOptions): TestMigration {
-  const { stack, source, target, databases, users } = options;
+  const { stack, source, target, databases, users, subscription = SUBSCRIPTION } = options;
   const name = `t-${randomUUID()}`;
-  const server = `${stack.url}/subscriptions/${SUBSCRIPTION}/resourceGroups/test/providers/Microsoft.DBforPostgreSQL/flexibleServers/e2e`;
+  const server = `${stack.url}/subscriptions/${subscription}/resourceGroups/test/providers/Microsoft.DBforPostgreSQL/flexibleServers/e2e`;
   const url = `${server}/migrations/${name}`;
   const body = {
     location: 'local',

@@ -47,7 +47,7 @@ async function dryRun(
     await using admin = await open(endpointOf(target, 'postgres'));
     await createTargetDatabase(admin, database, plan.database);
     await using scratch = await open(endpointOf(target, database));
-    return await tryRestore(scratch, plan, archive);
+    return (await tryRestore(scratch, plan, archive)).failures;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
