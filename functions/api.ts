@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
+import { authLevelOf } from './http/access.ts';
 import { answerHealth, answerOpenapi, redirectToDashboard } from './http/document.ts';
 import { API_ROUTES } from './http/routes.ts';
 import { runtime } from '../shared/state/runtime.ts';
@@ -10,11 +11,13 @@ app.hook.appStart(() => {
   runtime().catch(() => undefined);
 });
 
+const authLevel = authLevelOf(process.env);
+
 for (const { name, route, handler } of API_ROUTES) {
   app.http(name, {
     route,
     methods: ['GET', 'PUT', 'PATCH', 'DELETE', 'POST'],
-    authLevel: 'function',
+    authLevel,
     extraInputs: [df.input.durableClient()],
     handler,
   });

@@ -1,9 +1,14 @@
-import { migrationNotFound } from '../../shared/api/errors.ts';
+import { ApiError, migrationNotFound } from '../../shared/api/errors.ts';
 import { parseMigrationName } from '../../shared/api/path.ts';
 import { toResource } from '../../shared/api/projection.ts';
 import type { MigrationResource } from '../../shared/api/resource.ts';
-import type { MigrationRecord, ReplicationRecord } from '../../shared/contracts/records.ts';
+import type {
+  DatabaseRecord,
+  MigrationRecord,
+  ReplicationRecord,
+} from '../../shared/contracts/records.ts';
 import type { ApiAnswer, ApiCall } from './call.ts';
+import type { Details } from './detailMemory.ts';
 
 /** @throws ApiError 404 */
 export async function requireMigration(call: ApiCall): Promise<MigrationRecord> {
@@ -11,6 +16,22 @@ export async function requireMigration(call: ApiCall): Promise<MigrationRecord> 
   const record = await call.stores.migrations.find(call.scope, name);
   if (record === undefined) throw migrationNotFound(name);
   return record;
+}
+
+/**
+ * @throws ApiError 404. Some hosts leave an encoded slash of the path as it is.
+ */
+export async function requireDatabase(call: ApiCall, migrationId: string): Promise<DatabaseRecord> {
+  const name = call.request.params.databaseName ?? '';
+  for (const candidate of [name, name.replace(/%2f/gi, '/')]) {
+    const found = await call.stores.databases.get(migrationId, candidate);
+    if (found !== undefined) return found;
+  }
+  throw new ApiError(
+    404,
+    'ResourceNotFound',
+    `Migration '${call.migrationName}' has no database '${name}', or has not begun with it.`,
+  );
 }
 
 export async function answerMigration(
@@ -22,14 +43,24 @@ export async function answerMigration(
 }
 
 /** Reads by partition: the tables of a migration are never scanned for an answer. */
+export async function readDetails(call: ApiCall, { ref, spec }: MigrationRecord): Promise<Details> {
+  const streams = async () => {
+    const replications: ReplicationRecord[] = [];
+    if (spec.mode !== 'Online') return replications;
+    for await (const row of call.stores.replications.list(ref.id)) replications.push(row);
+    return replications;
+  };
+  const [databases, replications] = await Promise.all([
+    call.stores.databases.list(ref.id),
+    streams(),
+  ]);
+  return { databases, replications };
+}
+
 export async function readResource(
   call: ApiCall,
   record: MigrationRecord,
 ): Promise<MigrationResource> {
-  const { id } = record.ref;
-  const replications: ReplicationRecord[] = [];
-  if (record.spec.mode === 'Online') {
-    for await (const row of call.stores.replications.list(id)) replications.push(row);
-  }
-  return toResource(record, await call.stores.databases.list(id), replications);
+  const { databases, replications } = await readDetails(call, record);
+  return toResource(record, databases, replications);
 }

@@ -8,6 +8,8 @@ import { MigrationError, messageOf } from '../../shared/errors/migrationError.ts
 import { runtime } from '../../shared/state/runtime.ts';
 import type { Runtime } from '../../shared/state/runtime.ts';
 import type { Instances } from '../durable/instances.ts';
+import { requireRole } from './access.ts';
+import { refuseForeignPage } from './browser.ts';
 
 /** One request to the resource API, with what every operation needs. */
 export interface ApiCall extends Runtime {
@@ -37,10 +39,13 @@ export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
     try {
       const handler = handlers[request.method as Method];
       if (handler === undefined) return methodNotAllowed(request.method, Object.keys(handlers));
+      const opened = await runtime();
+      refuseForeignPage(request, opened.settings.publicHosts);
+      requireRole(request, opened.settings);
       checkApiVersion(request.query.get('api-version'));
       const path = parseServerPath(request.params);
       const answer = await handler({
-        ...(await runtime()),
+        ...opened,
         request,
         context,
         path,
@@ -56,8 +61,8 @@ export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
 }
 
 function withHeaders(answer: ApiAnswer, context: InvocationContext): HttpResponseInit {
-  const headers = { ...answer.headers, 'x-ms-request-id': context.invocationId };
-  return { ...answer, headers: { ...headers, 'cache-control': 'no-store' } };
+  const headers = { 'cache-control': 'no-store', ...answer.headers };
+  return { ...answer, headers: { ...headers, 'x-ms-request-id': context.invocationId } };
 }
 
 function methodNotAllowed(method: string, allowed: string[]): ApiAnswer {
@@ -75,9 +80,14 @@ function errorAnswer(error: unknown, context: InvocationContext): ApiAnswer {
   return {
     status: refusal.status,
     jsonBody: armErrorBody(refusal),
-    ...(refusal.status === 503 ? { headers: { 'retry-after': '2' } } : {}),
+    ...(HEADERS[refusal.status] === undefined ? {} : { headers: HEADERS[refusal.status] }),
   };
 }
+
+const HEADERS: Readonly<Record<number, Record<string, string>>> = {
+  401: { 'www-authenticate': 'Bearer' },
+  503: { 'retry-after': '2' },
+};
 
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;

@@ -3,9 +3,11 @@ import { toValidationReport } from '../../shared/api/validationReport.ts';
 import type { ScopedRuns } from '../../shared/api/validationReport.ts';
 import { ruleRunPath } from '../../shared/contracts/blobPaths.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
+import { isEnded } from '../../shared/contracts/status.ts';
 import type { RuleRun } from '../../shared/contracts/ruleRun.ts';
 import { requireMigration } from './answers.ts';
 import type { ApiCall, ApiHandler } from './call.ts';
+import { answerTagged, timePart, weakTag } from './conditional.ts';
 
 /** GET …/validation: the full report, which the resource holds in the published shape only. */
 export const readValidation: ApiHandler = async (call) => {
@@ -17,7 +19,11 @@ export const readValidation: ApiHandler = async (call) => {
       `Migration '${record.ref.name}' has no validation: its migrationOption is Migrate.`,
     );
   }
-  return { jsonBody: toValidationReport(record, await readRuns(call, record)) };
+  // What each rule came to is written before the row that says so.
+  const etag = weakTag(JSON.stringify(record), timePart(isEnded(record.status)));
+  return answerTagged(call, etag, async () =>
+    toValidationReport(record, await readRuns(call, record)),
+  );
 };
 
 const READS_AT_ONCE = 16;

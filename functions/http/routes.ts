@@ -4,6 +4,7 @@ import { apiFunction } from './call.ts';
 import { cancelMigration, patchMigration } from './changeMigration.ts';
 import { getSourceDatabaseList, testConnectivity } from './connectivity.ts';
 import { createMigration } from './createMigration.ts';
+import { listSamples } from './listSamples.ts';
 import { listTables } from './listTables.ts';
 import { checkNameAvailability, readMigrations } from './readMigrations.ts';
 import { readReport } from './readReport.ts';
@@ -74,5 +75,10 @@ export const API_ROUTES: readonly ApiRoute[] = [
     name: 'migrationTables',
     route: `${MIGRATIONS}/{migrationName}/databases/{databaseName}/tables`,
     handler: apiFunction({ GET: listTables }),
+  },
+  {
+    name: 'migrationSamples',
+    route: `${MIGRATIONS}/{migrationName}/databases/{databaseName}/samples`,
+    handler: apiFunction({ GET: listSamples }),
   },
 ];

@@ -16,9 +16,7 @@ export async function waitForChange(
   call: ApiCall,
   record: MigrationRecord,
 ): Promise<MigrationRecord> {
-  const wanted = /(?:^|[,;\s])wait=(\d+)/.exec(call.request.headers.get('prefer') ?? '')?.[1];
-  const waitMs = Math.min(Number(wanted ?? 0), LONGEST_WAIT_SECONDS) * 1000;
-  const deadline = Date.now() + waitMs;
+  const deadline = Date.now() + wantedWaitMs(call);
   let latest = record;
   while (!isEnded(latest.status) && latest.lastModifiedOn === record.lastModifiedOn) {
     const now = Date.now();
@@ -27,4 +25,10 @@ export async function waitForChange(
     latest = (await call.stores.migrations.get(record.ref)) ?? latest;
   }
   return latest;
+}
+
+/** 0: the answer is wanted at once. */
+export function wantedWaitMs({ request }: Pick<ApiCall, 'request'>): number {
+  const wanted = /(?:^|[,;\s])wait=(\d+)/.exec(request.headers.get('prefer') ?? '')?.[1];
+  return Math.min(Number(wanted ?? 0), LONGEST_WAIT_SECONDS) * 1000;
 }

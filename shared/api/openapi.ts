@@ -11,6 +11,7 @@ import {
   migrationListSchema,
   migrationSchema,
   nameAvailabilitySchema,
+  sampleListSchema,
   tableListSchema,
 } from './resource.ts';
 import { nameAvailabilityRequestSchema, patchBodySchema, putBodySchema } from './schemas.ts';
@@ -37,6 +38,7 @@ const COMPONENTS = [
   patchBodySchema,
   nameAvailabilityRequestSchema,
   nameAvailabilitySchema,
+  sampleListSchema,
   tableListSchema,
   validationReportSchema,
   migrationReportSchema,
@@ -180,11 +182,28 @@ const OPERATIONS: readonly Operation[] = [
     operationId: 'Migrations_ListTables',
     summary: 'An addition of pgmove: the tables of a database and how far each is.',
     query: [
-      choice('state', TABLE_STATES, 'Only tables in this state.'),
-      text('top', 'Items of a page, 1 to 1000; default 100.'),
+      text(
+        'state',
+        `Only tables in these states, with commas between: ${TABLE_STATES.join(', ')}.`,
+      ),
+      choice(
+        '$orderby',
+        ['state'],
+        'Failed ones first, completed ones last. Default: by table id.',
+      ),
+      text('$top', 'Items of a page, 1 to 1000; default 100. Also: top.'),
       text('continuation', 'From nextLink.'),
     ],
     answers: { 200: { schema: 'TableList', description: 'A page.' } },
+  },
+  {
+    path: `${MIGRATION}/databases/{databaseName}/samples`,
+    method: 'get',
+    operationId: 'Migrations_ListSamples',
+    summary:
+      'An addition of pgmove: how rows, changes and lag went over time. The newest sample may still change.',
+    query: [text('after', 'ISO 8601: only samples whose time is later.')],
+    answers: { 200: { schema: 'SampleList', description: 'All of them.' } },
   },
 ];
 

@@ -211,6 +211,35 @@ export const tableListSchema = z
   .object({ value: z.array(tableStatusSchema), nextLink: z.string().optional() })
   .meta({ id: 'TableList' });
 
+const atThatTime = (text: string) => count.optional().describe(text);
+
+export const sampleListSchema = z
+  .object({
+    value: z.array(
+      z
+        .object({
+          time: timestamp.describe(
+            'Beginning of the time that the sample stands for: at least 10 s.',
+          ),
+          rows: atThatTime('Rows copied so far.'),
+          bytes: atThatTime('Bytes copied so far.'),
+          appliedChanges: atThatTime('Row changes of the stream applied so far.'),
+          incomingChanges: atThatTime('Row changes of the stream received so far.'),
+          latencySeconds: atThatTime('Seconds that the target was behind.'),
+          lagBytes: atThatTime("WAL between the source's end and what was applied."),
+          slotBytes: atThatTime('WAL that the slot kept on the source.'),
+        })
+        .meta({
+          id: 'Sample',
+          description: 'A figure that nobody had at that time is absent.',
+        }),
+    ),
+  })
+  .meta({
+    id: 'SampleList',
+    description: 'An addition of pgmove: in order of time; at most about 1,000.',
+  });
+
 export const nameAvailabilitySchema = z
   .object({
     name: z.string(),
@@ -226,5 +255,6 @@ export type MigrationList = z.infer<typeof migrationListSchema>;
 export type DatabaseStatus = z.infer<typeof databaseStatus>;
 export type TableStatus = z.infer<typeof tableStatusSchema>;
 export type TableList = z.infer<typeof tableListSchema>;
+export type SampleList = z.infer<typeof sampleListSchema>;
 export type NameAvailability = z.infer<typeof nameAvailabilitySchema>;
 export type TlsResource = TlsBody;

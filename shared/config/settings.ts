@@ -17,6 +17,10 @@ export interface Settings {
   secrets: SecretSettings;
   /** Host patterns that a migration may name; everything when empty. */
   allowedHosts: string[];
+  /** Who may call: holders of a function key, or users of Entra with a role. */
+  auth: 'key' | 'entra';
+  /** Names under which a proxy in front of the service is reached by browsers. */
+  publicHosts: string[];
   eventGrid?: { endpoint: string; key?: string };
   jobs: number;
   retentionDays: number;
@@ -90,6 +94,18 @@ export const ENVIRONMENT = {
     .optional()
     .describe(
       'Comma-separated host names (with * as wildcard), addresses and CIDR ranges that a migration may name as source or target. Default: every host. Link-local addresses are always refused.',
+    ),
+  PGMOVE_AUTH: z
+    .enum(['key', 'entra'], 'is neither key nor entra')
+    .optional()
+    .describe(
+      'Who may call the API. key: who has a function key (on one machine: everybody there). entra: whom the platform (authentication of App Service or Container Apps, which has to be on) has logged in to Microsoft Entra ID and who has the app role Migrations.Read or Migrations.Write. Default key.',
+    ),
+  PGMOVE_PUBLIC_HOSTS: z
+    .string()
+    .optional()
+    .describe(
+      'Comma-separated host names under which browsers reach the service through a proxy that changes the Host header (Front Door, Application Gateway). Pages of other origins are refused. Default: only the name that the Functions host sees.',
     ),
   EVENT_GRID_TOPIC_ENDPOINT: httpUrl
     .optional()
@@ -191,6 +207,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     storage,
     secrets,
     allowedHosts: commaSeparated(values.PGMOVE_ALLOWED_HOSTS ?? ''),
+    auth: values.PGMOVE_AUTH ?? 'key',
+    publicHosts: commaSeparated(values.PGMOVE_PUBLIC_HOSTS ?? ''),
     eventGrid:
       values.EVENT_GRID_TOPIC_ENDPOINT === undefined
         ? undefined

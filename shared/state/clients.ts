@@ -16,6 +16,8 @@ const TABLES = {
   replications: 'Replications',
   copyWork: 'CopyWork',
   events: 'Events',
+  samples: 'Samples',
+  marks: 'ChangeMarks',
 } as const;
 
 export type TableKind = keyof typeof TABLES;

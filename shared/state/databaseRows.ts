@@ -4,7 +4,10 @@ import { openRecordTable, partitionFilter } from './recordTable.ts';
 import type { RecordTableOptions, RowKey } from './recordTable.ts';
 import type { BlobStore, DatabaseRows } from './storeInterfaces.ts';
 
-export interface DatabaseRowsOptions<T> extends Pick<RecordTableOptions<T>, 'columnsOf'> {
+export interface DatabaseRowsOptions<T> extends Pick<
+  RecordTableOptions<T>,
+  'columnsOf' | 'onWritten'
+> {
   kind: TableKind;
   /** The migration and the database that the record belongs to. */
   ownerOf: (record: T) => { migrationId: string; database: string };
@@ -17,7 +20,7 @@ function keyOf(migrationId: string, database: string): RowKey {
 export function openDatabaseRows<T>(
   clients: Clients,
   blobs: BlobStore,
-  { kind, columnsOf, ownerOf }: DatabaseRowsOptions<T>,
+  { kind, columnsOf, ownerOf, onWritten }: DatabaseRowsOptions<T>,
 ): DatabaseRows<T> & { listWhere(filter: string): AsyncIterable<T> } {
   const rows = openRecordTable<T>(clients, blobs, {
     kind,
@@ -27,6 +30,7 @@ export function openDatabaseRows<T>(
       return keyOf(migrationId, database);
     },
     eventIdOf: (record) => ownerOf(record).migrationId,
+    ...(onWritten === undefined ? {} : { onWritten }),
   });
   return {
     get: (migrationId, database) => rows.read(keyOf(migrationId, database)),

@@ -4,7 +4,7 @@ import { encodeKey } from './keys.ts';
 import { noticeOutbox } from './outboxNotice.ts';
 import { openRecordTable, partitionFilter } from './recordTable.ts';
 import type { RowKey } from './recordTable.ts';
-import type { BlobStore, DatabaseStore, QueueStore } from './storeInterfaces.ts';
+import type { BlobStore, ChangeMarks, DatabaseStore, QueueStore } from './storeInterfaces.ts';
 
 function keyOf(migrationId: string, database: string): RowKey {
   return { partitionKey: encodeKey(migrationId), rowKey: encodeKey(database) };
@@ -14,12 +14,14 @@ export function openDatabaseStore(
   clients: Clients,
   blobs: BlobStore,
   queues: QueueStore,
+  marks: ChangeMarks,
 ): DatabaseStore {
   const rows = openRecordTable<DatabaseRecord>(clients, blobs, {
     kind: 'databases',
     keyOf: (record) => keyOf(record.migrationId, record.database),
     columnsOf: (record) => ({ state: record.state }),
     eventIdOf: (record) => `${record.migrationId}.${encodeKey(record.database)}`,
+    onWritten: ({ migrationId }) => marks.touch('migration', migrationId),
   });
 
   const list = async (migrationId: string) => {

@@ -9,6 +9,7 @@ import { odataText, openRecordTable, partitionFilter } from './recordTable.ts';
 import type { RowKey } from './recordTable.ts';
 import type {
   BlobStore,
+  ChangeMarks,
   ListFilter,
   MigrationFilter,
   MigrationStore,
@@ -39,6 +40,7 @@ export function openMigrationStore(
   clients: Clients,
   blobs: BlobStore,
   queues: QueueStore,
+  marks: ChangeMarks,
 ): MigrationStore {
   const rows = openRecordTable<MigrationRecord>(clients, blobs, {
     kind: 'migrations',
@@ -83,6 +85,7 @@ export function openMigrationStore(
     },
 
     delete: async (ref) => {
+      await marks.delete('migration', ref.id);
       if ((await get(ref)) !== undefined) await rows.delete(keyOf(ref.scope, ref.name));
     },
 

@@ -26,6 +26,8 @@ export interface RecordTableOptions<T> {
   columnsOf(record: T): Record<string, Column>;
   /** Prefix of the ids of the row's events: unique for this row, and never used again. */
   eventIdOf(record: T): string;
+  /** After a write. */
+  onWritten?(record: T): Promise<void>;
 }
 
 interface Row<T> {
@@ -212,6 +214,7 @@ export function openRecordTable<T>(
       }
     }
     await deleteBlobs(previous?.blobs ?? []);
+    await options.onWritten?.(record);
     return true;
   }
 

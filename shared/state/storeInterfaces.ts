@@ -124,11 +124,62 @@ export interface ReplicationStore extends DatabaseRows<ReplicationRecord> {
 
 export type CopyWorkStore = DatabaseRows<CopyWork>;
 
+/** `migration`: its databases and their streams, by its id. `tables`: by `tablesMark`. */
+export type MarkedKind = 'migration' | 'tables';
+
+/** Tells whether rows have changed without reading them: equal marks, equal rows. */
+export interface ChangeMarks {
+  /** After a change. Never fails; at most once a second something is written. */
+  touch(kind: MarkedKind, key: string): Promise<void>;
+  /** Empty when nothing was ever marked. */
+  read(kind: MarkedKind, key: string): Promise<string>;
+  readAll(kind: MarkedKind): Promise<{ of(key: string): string }>;
+  delete(kind: MarkedKind, key: string): Promise<void>;
+}
+
 export interface StoredEvent {
   /** 1, 2, 3 … for each migration. */
   sequence: number;
   id: string;
   event: EventRecord;
+}
+
+/** What is shown as curves. Cumulative counts, and figures of the moment. */
+export interface SampleFigures {
+  /** Copied so far. */
+  rows?: number;
+  bytes?: number;
+  /** Row changes of the stream so far. */
+  appliedChanges?: number;
+  incomingChanges?: number;
+  /** How far the target is behind the source. */
+  latencySeconds?: number;
+  lagBytes?: number;
+  /** WAL that the slot keeps on the source. */
+  slotBytes?: number;
+}
+
+export interface Sample extends SampleFigures {
+  /** ISO 8601: the beginning of the ten seconds, or of the longer time, that it stands for. */
+  time: string;
+}
+
+/** A bounded history of each database, for charts. */
+export interface SampleStore {
+  /**
+   * Notes figures, whole or a part of them; most calls write nothing. Never fails.
+   *
+   * @param isLast They are the last ones for a while and are written in any case.
+   */
+  note(
+    migrationId: string,
+    database: string,
+    figures: SampleFigures,
+    isLast?: boolean,
+  ): Promise<void>;
+  /** In order of time; only those after `after` (ISO 8601). */
+  list(migrationId: string, database: string, after?: string): Promise<Sample[]>;
+  deleteAll(migrationId: string, database: string): Promise<void>;
 }
 
 export interface EventStore {
@@ -177,6 +228,8 @@ export interface Stores {
   replications: ReplicationStore;
   copyWork: CopyWorkStore;
   events: EventStore;
+  samples: SampleStore;
+  marks: ChangeMarks;
   blobs: BlobStore;
   queues: QueueStore;
   /** Creates what is missing; see ensureStores. */

@@ -1,5 +1,6 @@
 import type { Settings } from '../config/settings.ts';
 import type { CopyWork } from '../contracts/copyWork.ts';
+import { openChangeMarks } from './changeMarks.ts';
 import { openBlobStore } from './blobStore.ts';
 import { openClients } from './clients.ts';
 import { openDatabaseRows } from './databaseRows.ts';
@@ -8,6 +9,7 @@ import { openEventStore } from './eventStore.ts';
 import { openMigrationStore } from './migrationStore.ts';
 import { openQueueStore } from './queueStore.ts';
 import { openReplicationStore } from './replicationStore.ts';
+import { openSampleStore } from './sampleStore.ts';
 import type { Stores } from './storeInterfaces.ts';
 import { openTableStore } from './tableStore.ts';
 
@@ -18,17 +20,20 @@ export function openStores(settings: Settings): Stores {
   const clients = openClients(settings);
   const blobs = openBlobStore(clients);
   const queues = openQueueStore(clients);
+  const marks = openChangeMarks(clients);
   return {
-    migrations: openMigrationStore(clients, blobs, queues),
-    databases: openDatabaseStore(clients, blobs, queues),
-    tables: openTableStore(clients),
-    replications: openReplicationStore(clients, blobs),
+    migrations: openMigrationStore(clients, blobs, queues, marks),
+    databases: openDatabaseStore(clients, blobs, queues, marks),
+    tables: openTableStore(clients, marks),
+    replications: openReplicationStore(clients, blobs, marks),
     copyWork: openDatabaseRows<CopyWork>(clients, blobs, {
       kind: 'copyWork',
       ownerOf: ({ migrationId, database }) => ({ migrationId, database }),
       columnsOf: ({ generation }) => ({ generation }),
     }),
     events: openEventStore(clients),
+    samples: openSampleStore(clients),
+    marks,
     blobs,
     queues,
     ensure: () => clients.ensure(),

@@ -3,7 +3,7 @@ import type { TableRecord } from '../contracts/records.ts';
 import type { Clients } from './clients.ts';
 import { encodeKey } from './keys.ts';
 import { odataText, partitionFilter } from './recordTable.ts';
-import type { TablePatch, TableStore } from './storeInterfaces.ts';
+import type { ChangeMarks, TablePatch, TableStore } from './storeInterfaces.ts';
 import { decodeTable, encodeTable } from './tableRows.ts';
 
 /** A transaction's limit. */
@@ -12,8 +12,13 @@ const TRANSACTIONS_AT_ONCE = 4;
 
 type RawRow = Record<string, unknown>;
 
+/** Under which the tables of a database are marked. */
+export function tablesMark(migrationId: string, database: string): string {
+  return `${migrationId}/${database}`;
+}
+
 /** Rows of plain columns, so that progress is merged without reading. */
-export function openTableStore(clients: Clients): TableStore {
+export function openTableStore(clients: Clients, marks: ChangeMarks): TableStore {
   const partitionOf = (migrationId: string, database: string) =>
     encodeKey(`${migrationId}/${database}`);
 
@@ -32,6 +37,7 @@ export function openTableStore(clients: Clients): TableStore {
       return ['upsert', entity, mode];
     });
     await submit(actions);
+    await marks.touch('tables', tablesMark(migrationId, database));
   }
 
   async function submit(actions: readonly TransactionAction[]): Promise<void> {
@@ -85,6 +91,7 @@ export function openTableStore(clients: Clients): TableStore {
         actions.push(['delete', { partitionKey, rowKey: String(row.rowKey) }]);
       }
       await submit(actions);
+      await marks.delete('tables', tablesMark(migrationId, database));
     },
   };
 }

@@ -9,6 +9,8 @@ test('one variable is enough on one machine', () => {
     storage: { kind: 'connectionString', connectionString: 'UseDevelopmentStorage=true' },
     secrets: { kind: 'file', folder: path.resolve('.pgmove/secrets') },
     allowedHosts: [],
+    auth: 'key',
+    publicHosts: [],
     jobs: 4,
     retentionDays: 30,
     decodingWorkMemMegabytes: 256,
