@@ -14,6 +14,7 @@ defineActivity(
       await endStream(env, database);
       await dropTraces(env, database);
       await env.stores.tables.deleteAll(ref.id, database);
+      await env.stores.samples.deleteAll(ref.id, database);
       await env.stores.replications.delete(ref.id, database);
       await env.stores.copyWork.delete(ref.id, database);
     }

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { ReplicationStatusMessage } from '../shared/contracts/names.ts';
-import type { ReplicationRecord } from '../shared/contracts/records.ts';
+import type { ReplicationRecord, StreamStatus } from '../shared/contracts/records.ts';
 import { wantsReplicator } from '../shared/contracts/replication.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import type { SecretStore } from '../shared/secrets/secretStore.ts';
-import type { QueueMessage, Stores } from '../shared/state/stores.ts';
+import type { QueueMessage, SampleFigures, Stores } from '../shared/state/stores.ts';
 import { handOver } from './handOver.ts';
 import { claim, leaseUntil, mayClaim, renew } from './lease.ts';
 import { eachOf, RowQueue } from './rowQueue.ts';
@@ -72,7 +72,10 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
         if (!isMine) return undefined;
         return { ...current, ...change, lease: { owner, until: leaseUntil(Date.now()) } };
       });
-      if (!isMine || !isNews) return;
+      if (!isMine) return;
+      if (change.stream !== undefined)
+        void stores.samples.note(id, record.database, figuresOf(change.stream));
+      if (!isNews) return;
       const message: ReplicationStatusMessage = {
         migrationId: id,
         database: record.database,
@@ -189,6 +192,12 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
     await sleep(pollMs, undefined, { signal: leave }).catch(() => undefined);
   }
   await handOver({ ...options, owner, keeper, streams, sessions, rows, isHeldHere, observe });
+}
+
+/** What of a stream's status is shown as curves. */
+function figuresOf(stream: StreamStatus): SampleFigures {
+  const { appliedChanges, incomingChanges, latencySeconds, lagBytes, retainedBytes } = stream;
+  return { appliedChanges, incomingChanges, latencySeconds, lagBytes, slotBytes: retainedBytes };
 }
 
 /** The row that a message is about; undefined: none, or the message is only to wake. */

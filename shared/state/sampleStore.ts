@@ -71,7 +71,9 @@ export function openSampleStore(clients: Clients, now: () => number = Date.now):
     const slots = await slotsOf(client, partitionKey);
     history.firstSlot = Math.min(history.firstSlot, ...slots);
     history.level = levelOf(history.nextSlot - history.firstSlot);
-    const surplus = slots.filter((slot) => alignSlot(slot, history.level) !== slot);
+    // The first of each time stays. They come in order of their keys.
+    const startOf = (slot: number | undefined) => alignSlot(slot ?? -1, history.level);
+    const surplus = slots.filter((slot, index) => startOf(slot) === startOf(slots[index - 1]));
     // Another process may be at it: what both delete only one of them finds.
     await remove(client, partitionKey, surplus).catch(() => undefined);
   }
