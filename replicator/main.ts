@@ -3,7 +3,9 @@ import pino from 'pino';
 import { readSettings } from '../shared/config/settings.ts';
 import { openSecretStore } from '../shared/secrets/secretStore.ts';
 import { ensureStores, openStores } from '../shared/state/stores.ts';
+import { openHealth } from './health.ts';
 import { runReplicator } from './service.ts';
+import { startStatusServer } from './statusServer.ts';
 
 // V8 lets a heap double before it collects. What is applied is garbage at once: with a transaction of
 // gigabytes this is 220 MB of memory instead of 360.
@@ -25,6 +27,11 @@ process.once('disconnect', () => stop.abort());
 const stores = openStores(settings);
 await ensureStores(stores);
 const secrets = openSecretStore(settings);
+const health = openHealth(leave.signal);
+await using _server =
+  settings.replicatorPort === undefined
+    ? undefined
+    : await startStatusServer(settings.replicatorPort, { '/health': health.answer });
 process.stdout.write('replicator ready\n');
 process.send?.({ ready: true });
 await runReplicator({
@@ -36,6 +43,7 @@ await runReplicator({
   decodingWorkMemMegabytes: settings.decodingWorkMemMegabytes,
   leave: leave.signal,
   graceMs: settings.shutdownGraceSeconds * 1000,
+  onTurn: health.noteTurn,
   signal: stop.signal,
 });
 // The channel to the parent would keep the process alive.

@@ -42,6 +42,8 @@ export interface ReplicatorOptions {
   /** How long snapshots, which nobody can take over, are held after that, in milliseconds. */
   graceMs: number;
   /** Ends everything at once. */
+  /** Called after every turn of the loop in which storage answered. */
+  onTurn?: () => void;
   signal: AbortSignal;
 }
 
@@ -184,6 +186,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
         lastSweep = Date.now();
         await sweep();
       }
+      options.onTurn?.();
     } catch (error) {
       if (!leave.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
     }

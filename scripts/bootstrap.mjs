@@ -27,6 +27,7 @@ const TASKS = {
   },
   demo: { program: ['dist/scripts/demo/main.js'], needs: ['server', 'client'] },
   bench: { program: ['dist/bench/main.js'], needs: ['server', 'client'] },
+  'check:images': { program: ['dist/scripts/images/main.js'], needs: [] },
   start: { program: ['dist/cli/main.js', 'up'], needs: ['client'] },
   pgmove: { program: ['dist/cli/main.js'], needs: [] },
 };

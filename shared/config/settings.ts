@@ -40,6 +40,8 @@ export interface Settings {
   shutdownGraceSeconds: number;
   /** Azure Resource Manager, where the servers' resources may be read. */
   arm?: { endpoint: string };
+  /** Where the replicator tells of its health; nowhere when absent. */
+  replicatorPort?: number;
   pgBinDir?: string;
   tablePrefix: string;
 }
@@ -168,6 +170,11 @@ export const ENVIRONMENT = {
   PGMOVE_ARM_ENDPOINT: httpUrl
     .optional()
     .describe('Azure Resource Manager of another cloud. Default https://management.azure.com.'),
+  PGMOVE_REPLICATOR_PORT: count(1, 65_535)
+    .optional()
+    .describe(
+      'Port on which the replicator answers GET /health, on every address. Default: none; 8080 in its image.',
+    ),
   PG_BIN_DIR: z
     .string()
     .optional()
@@ -225,6 +232,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     ...(values.PGMOVE_ARM_METADATA === 'true'
       ? { arm: { endpoint: values.PGMOVE_ARM_ENDPOINT ?? 'https://management.azure.com' } }
       : {}),
+    replicatorPort: values.PGMOVE_REPLICATOR_PORT,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
   };

@@ -15,8 +15,9 @@ const LEFTOVER: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What only one machine or one network has; in documents and settings as much as in the code. */
+// The folder of a function app is the same in every image.
 const LOCAL: readonly (readonly [RegExp, string])[] = [
-  [/(?:^|[^\w.$}])\/(?:home|Users|root|work)\/\w/m, "one machine's path"],
+  [/(?:^|[^\w.$}])\/(?:home(?!\/site\/wwwroot)|Users|root|work)\/\w/m, "one machine's path"],
   [
     /\bhttps?:\/\/(?!registry\.npmjs\.org\b)[^\s"']*\b(?:registry|npm|artifactory|nexus)\b/i,
     'a registry',
