@@ -20,6 +20,7 @@ export async function openApplySession(options: ApplySessionOptions): Promise<Pg
   const target = await connect(options.target, {
     applicationName,
     signal,
+    isPipelined: true,
     settings: { synchronous_commit: 'on', lc_monetary: 'C' },
   });
   try {

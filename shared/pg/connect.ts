@@ -18,6 +18,8 @@ export interface ConnectOptions {
   plainSocket?: () => Socket;
   /** Opens a walsender of the database: it takes replication commands, and SQL as simple queries. */
   isReplication?: boolean;
+  /** Queries are sent at once, without waiting for the answers to those before: see PgSession. */
+  isPipelined?: boolean;
   /** Milliseconds until a connection attempt is given up. */
   connectTimeoutMs?: number;
   signal?: AbortSignal;
@@ -31,6 +33,8 @@ export interface PgSession extends AsyncDisposable {
   readonly backendPid: number;
   /** Whether a connection pooler is in between: see pooler.ts. */
   readonly isPooled: boolean;
+  /** Whether several queries may be under way; an error of one does not keep the server from the next. */
+  readonly isPipelined: boolean;
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     values?: unknown[],
@@ -113,7 +117,7 @@ async function openSession(
   ssl: SslOption,
   options: ConnectOptions,
 ): Promise<PgSession> {
-  const config: pg.ClientConfig & { replication?: string } = {
+  const config: pg.ClientConfig & { replication?: string; pipeline?: boolean } = {
     host: endpoint.host,
     port: endpoint.port,
     user: endpoint.user,
@@ -124,6 +128,7 @@ async function openSession(
     ...(ssl === false && options.plainSocket ? { stream: options.plainSocket } : {}),
     application_name: options.applicationName,
     ...(options.isReplication ? { replication: 'database' } : {}),
+    ...(options.isPipelined ? { pipeline: true } : {}),
     ...(endpoint.options === undefined ? {} : { options: endpoint.options }),
     connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
     keepAlive: true,
@@ -142,14 +147,19 @@ async function openSession(
     if (row === undefined) throw new MigrationError('internal', 'The server gave no version.');
     if (isPooled(client, row.pid)) await refuseSharedBackends(client, row.pid, config);
     await client.query(sessionSql(row.num, options.settings));
-    return wrapClient(client, row.num, row.pid);
+    return wrapClient(client, row.num, row.pid, options.isPipelined ?? false);
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
   }
 }
 
-function wrapClient(client: pg.Client, serverVersion: number, backendPid: number): PgSession {
+function wrapClient(
+  client: pg.Client,
+  serverVersion: number,
+  backendPid: number,
+  isPipelined: boolean,
+): PgSession {
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= client.end().catch(() => undefined));
   return {
@@ -157,6 +167,7 @@ function wrapClient(client: pg.Client, serverVersion: number, backendPid: number
     serverVersion,
     backendPid,
     isPooled: isPooled(client, backendPid),
+    isPipelined,
     query: (text, values) => client.query(text, values),
     close,
     [Symbol.asyncDispose]: close,

@@ -163,6 +163,7 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
       pending.changes.push(change);
       pending.origins.push(origin);
       pending.bytes += change.bytes;
+      pending.merged.add(table, change, origin);
       if (isLarge) return flush();
       const isFull =
         pending.changes.length >= maxPendingChanges || pending.bytes >= maxPendingBytes;

@@ -3,11 +3,13 @@ import { codeOf, MigrationError } from '../../errors/migrationError.ts';
 import type { RowChange } from '../messages.ts';
 import type { ApplyTable } from './catalog.ts';
 import { changeFailure } from './divergence.ts';
-import { ImpossibleSequence, TableMerge } from './merge.ts';
+import { ImpossibleSequence } from './merge.ts';
 import type { ChangeOrigin, MergedSet, TableStep } from './merge.ts';
+import { MergedTables } from './mergedTables.ts';
+import type { TableSteps } from './mergedTables.ts';
 import type { ReadBack } from './readBack.ts';
 import { readBackChange } from './readBackSet.ts';
-import { applySet, CountMismatch, prepareSet } from './setBased.ts';
+import { applySet, CountMismatch, isPlain, plainStatements, prepareSet } from './setBased.ts';
 import type { PreparedSet } from './setBased.ts';
 import { applySingle } from './singleChange.ts';
 import type { TargetSession } from './targetSession.ts';
@@ -17,11 +19,13 @@ export interface PendingChanges {
   tables: ApplyTable[];
   changes: RowChange[];
   origins: ChangeOrigin[];
+  /** The same changes, merged as they came. */
+  merged: MergedTables;
   bytes: number;
 }
 
 export function noChanges(): PendingChanges {
-  return { tables: [], changes: [], origins: [], bytes: 0 };
+  return { tables: [], changes: [], origins: [], merged: new MergedTables(), bytes: 0 };
 }
 
 /** Failures of a set for which its changes are tried one by one, in their order. */
@@ -39,7 +43,7 @@ export interface BatchOptions {
   onReplay: () => void;
 }
 
-/** Changes that are executed together. They are merged when the batch is made. */
+/** Changes that are executed together. */
 export class Batch {
   readonly #pending: PendingChanges;
   readonly #options: BatchOptions;
@@ -52,7 +56,7 @@ export class Batch {
     this.#pending = pending;
     this.#options = options;
     // A change that is alone is not worth a savepoint.
-    this.#merges = pending.changes.length > 1 ? mergeByTable(pending) : [];
+    this.#merges = pending.changes.length > 1 ? pending.merged.steps() : [];
     this.#ahead = setsOf(this.#merges);
     this.#prepareNext();
   }
@@ -60,6 +64,7 @@ export class Batch {
   async execute(): Promise<void> {
     const { onReplay } = this.#options;
     const isMerged = this.#merges.length > 0;
+    if (isMerged && (await this.#applyAtOnce())) return;
     if (isMerged && (await this.#applyMerged())) return;
     if (isMerged) onReplay();
     await this.#applyOneByOne();
@@ -71,6 +76,47 @@ export class Batch {
     if (done === true) return;
     const prepared = prepareSet(value, this.#options.readBack);
     if (prepared !== undefined) this.#prepared.set(value, prepared);
+  }
+
+  /**
+   * Sends everything before anything is answered: the target has its next statement at once, however
+   * busy this process is. Where it takes less than everything, all of it is undone.
+   *
+   * @returns false when something has to be asked in between, or was not taken; nothing was done.
+   */
+  async #applyAtOnce(): Promise<boolean> {
+    const { target, readBack, savepoint } = this.#options;
+    if (!target.session.isPipelined) return false;
+    const sets: MergedSet[] = [];
+    for (const { steps } of this.#merges) {
+      for (const step of steps ?? [undefined]) {
+        if (step?.kind !== 'set' || !isPlain(step, readBack)) return false;
+        sets.push(step);
+      }
+    }
+    const opened = target.session.query(savepointSql(savepoint.isOpen));
+    const answers: Promise<number>[] = [];
+    const expected: number[] = [];
+    for (const set of sets) {
+      const prepared = this.#prepared.get(set) ?? prepareSet(set, readBack);
+      this.#prepared.delete(set);
+      if (prepared === undefined) throw new MigrationError('internal', 'A set is not plain.');
+      for (const [statement, slots] of plainStatements(set, prepared.parts)) {
+        answers.push(target.run(statement.text, prepared.parameters.get(slots) ?? []));
+        expected.push(slots.length);
+      }
+    }
+    const [first, ...others] = await Promise.allSettled([opened, ...answers]);
+    if (first.status === 'rejected') throw wrapped(first.reason);
+    savepoint.isOpen = true;
+    const failure = others.find((answer) => answer.status === 'rejected');
+    // What comes behind a failure only says that the transaction is aborted.
+    if (failure !== undefined && !isReplayed(failure.reason)) throw wrapped(failure.reason);
+    const isTaken = others.every((answer, i) => {
+      return answer.status === 'fulfilled' && answer.value === expected[i];
+    });
+    if (!isTaken) await target.session.query('rollback to savepoint pgmove_apply');
+    return isTaken;
   }
 
   /**
@@ -86,9 +132,7 @@ export class Batch {
     // The target has nothing to do while a command and its answer are on their way: no more than one.
     const { savepoint } = this.#options;
     await session.query(
-      (savepoint.isOpen ? 'release savepoint pgmove_apply; ' : '') +
-        'savepoint pgmove_apply' +
-        (isAlone ? '' : '; savepoint pgmove_table'),
+      savepointSql(savepoint.isOpen) + (isAlone ? '' : '; savepoint pgmove_table'),
     );
     savepoint.isOpen = true;
     let isFirst = true;
@@ -174,10 +218,9 @@ export class Batch {
   }
 }
 
-/** `steps` are absent for a sequence of changes that cannot be. */
-interface TableSteps {
-  table: ApplyTable;
-  steps: readonly TableStep[] | undefined;
+/** The savepoint of the batch before is let go with the same command. */
+function savepointSql(isOpen: boolean): string {
+  return `${isOpen ? 'release savepoint pgmove_apply; ' : ''}savepoint pgmove_apply`;
 }
 
 function* setsOf(merges: readonly TableSteps[]): Generator<MergedSet, undefined> {
@@ -185,32 +228,6 @@ function* setsOf(merges: readonly TableSteps[]): Generator<MergedSet, undefined>
     for (const step of steps ?? []) if (step.kind === 'set') yield step;
   }
   return undefined;
-}
-
-function mergeByTable({ tables, changes, origins }: PendingChanges): TableSteps[] {
-  const merges = new Map<ApplyTable, TableMerge>();
-  const impossible = new Set<TableMerge>();
-  let last: TableMerge | undefined;
-  for (let i = 0; i < changes.length; i++) {
-    const [table, change, origin] = [tables[i], changes[i], origins[i]];
-    if (table === undefined || change === undefined || origin === undefined) continue;
-    if (last?.table !== table) last = merges.get(table);
-    if (last === undefined) {
-      last = new TableMerge(table);
-      merges.set(table, last);
-    }
-    if (impossible.has(last)) continue;
-    try {
-      last.add(change, origin);
-    } catch (error) {
-      if (!(error instanceof ImpossibleSequence)) throw error;
-      impossible.add(last);
-    }
-  }
-  return [...merges.values()].map((merge) => ({
-    table: merge.table,
-    steps: impossible.has(merge) ? undefined : merge.steps,
-  }));
 }
 
 function isReplayed(error: unknown): boolean {

@@ -16,7 +16,7 @@ import type { TargetSession } from './targetSession.ts';
 export class CountMismatch extends Error {}
 
 /** Slots that one statement is sent for. */
-interface SetParts {
+export interface SetParts {
   deletes: number[];
   updates: Map<Shape, number[]>;
   inserts: Map<Shape, number[]>;
@@ -29,22 +29,40 @@ export interface PreparedSet {
   readonly parameters: Map<readonly number[], readonly string[]>;
 }
 
+/** Whether nothing has to be asked between a set's statements. */
+export function isPlain(set: MergedSet, readBack: ReadBack | undefined): boolean {
+  if (readBack !== undefined && needsReadBack(set)) return false;
+  const { key, shapes } = set;
+  if (key === undefined) return true;
+  return [...new Set(shapes)].every((shape) => {
+    return shape === undefined || updateStatements(shape, key).alwaysChanged === undefined;
+  });
+}
+
+/** What a plain set is executed by, in order. */
+export function* plainStatements(
+  set: MergedSet,
+  parts: SetParts,
+): Generator<[SetStatement, readonly number[]]> {
+  const { table, key } = set;
+  if (key !== undefined) {
+    if (parts.deletes.length > 0) yield [deleteStatement(table, key), parts.deletes];
+    for (const [shape, slots] of parts.updates) yield [updateStatements(shape, key).update, slots];
+  }
+  for (const [shape, slots] of parts.inserts) yield [insertStatement(shape), slots];
+}
+
 /** Undefined for a set of which values have to be read back first. */
 export function prepareSet(
   set: MergedSet,
   readBack: ReadBack | undefined,
 ): PreparedSet | undefined {
   if (readBack !== undefined && needsReadBack(set)) return undefined;
-  const { table, key } = set;
   const parts = partsOf(set);
   const parameters = new Map<readonly number[], readonly string[]>();
-  const prepare = (statement: SetStatement, slots: readonly number[]) =>
+  for (const [statement, slots] of plainStatements(set, parts)) {
     parameters.set(slots, arrayParameters(statement, set, slots));
-  if (key !== undefined) {
-    if (parts.deletes.length > 0) prepare(deleteStatement(table, key), parts.deletes);
-    for (const [shape, slots] of parts.updates) prepare(updateStatements(shape, key).update, slots);
   }
-  for (const [shape, slots] of parts.inserts) prepare(insertStatement(shape), slots);
   return { parts, parameters };
 }
 
