@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
@@ -20,6 +18,7 @@ import { setOperation } from './steps/operation.ts';
 import { writeSchemaParts } from './steps/schemaParts.ts';
 import { openUnderSnapshot } from './steps/sourceSnapshot.ts';
 import { recreateDatabase } from './steps/targetDatabase.ts';
+import { makeWorkFolder } from '../shared/pg/schema/workFolder.ts';
 
 const SCHEMA_STEP = 'schema';
 
@@ -80,27 +79,23 @@ async function dumpPlan(
   held: string,
 ): Promise<{ plan: PreDataPlan; hash: string }> {
   const { ref } = env.record;
-  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-dump-'));
-  try {
-    const localPath = path.join(folder, 'schema.dump');
-    await using snapshot = await activitySnapshot(env, database, held);
-    // Fails with snapshotLost before pg_dump would fail with a text.
-    await using source = await openUnderSnapshot(env, database, snapshot.id);
-    await dumpSchema(env.endpoint('source', database), {
-      snapshot: snapshot.id,
-      archivePath: localPath,
-      applicationName: `pgmove/${ref.name}/dump`,
-      signal: env.signal,
-    });
-    const entries = await renderArchive(localPath);
-    const excludedTableOids = await excludedRelations(source, env.record.spec);
-    const plan = await planSchema(source, entries, { excludedTableOids });
-    await writeSchemaParts(env, { database, generation }, plan);
-    const { preData, leftOut } = plan;
-    return { plan: { preData, leftOut, database: plan.database }, hash: hashOf(entries) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using folder = await makeWorkFolder();
+  const localPath = path.join(folder.path, 'schema.dump');
+  await using snapshot = await activitySnapshot(env, database, held);
+  // Fails with snapshotLost before pg_dump would fail with a text.
+  await using source = await openUnderSnapshot(env, database, snapshot.id);
+  await dumpSchema(env.endpoint('source', database), {
+    snapshot: snapshot.id,
+    archivePath: localPath,
+    applicationName: `pgmove/${ref.name}/dump`,
+    signal: env.signal,
+  });
+  const entries = await renderArchive(localPath);
+  const excludedTableOids = await excludedRelations(source, env.record.spec);
+  const plan = await planSchema(source, entries, { excludedTableOids });
+  await writeSchemaParts(env, { database, generation }, plan);
+  const { preData, leftOut } = plan;
+  return { plan: { preData, leftOut, database: plan.database }, hash: hashOf(entries) };
 }
 
 /** Two archives of the same objects have the same hash, whatever numbers the dump gave them. */

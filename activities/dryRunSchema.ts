@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { someNames } from '../shared/checks/rule.ts';
 import { ruleRunPath } from '../shared/contracts/blobPaths.ts';
@@ -21,6 +19,7 @@ import { dumpSchema } from '../shared/pg/schema/dump.ts';
 import type { NotCarried } from '../shared/pg/schema/notCarried.ts';
 import type { SchemaPlan } from '../shared/pg/schema/plan.ts';
 import { planSchema } from '../shared/pg/schema/planSchema.ts';
+import { makeWorkFolder } from '../shared/pg/schema/workFolder.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { excludedRelations } from './steps/excludedRelations.ts';
@@ -73,31 +72,27 @@ interface Tried {
 
 async function tryDatabase(env: ActivityEnvironment, database: string): Promise<Tried> {
   const { ref, spec } = env.record;
-  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-dryrun-'));
-  try {
-    const archivePath = path.join(folder, 'schema.dump');
-    await using source = await env.open('source', database);
-    await dumpSchema(env.endpoint('source', database), {
-      archivePath,
-      applicationName: `pgmove/${ref.name}/dryrun`,
+  await using folder = await makeWorkFolder();
+  const archivePath = path.join(folder.path, 'schema.dump');
+  await using source = await env.open('source', database);
+  await dumpSchema(env.endpoint('source', database), {
+    archivePath,
+    applicationName: `pgmove/${ref.name}/dryrun`,
+    signal: env.signal,
+  });
+  const archive = await renderArchive(archivePath);
+  const excludedTableOids = await excludedRelations(source, spec);
+  const plan = await planSchema(source, archive, { excludedTableOids });
+  return await inScratchDatabase(env, database, plan.database, async (scratch) => {
+    const { failures, failedIds } = await tryRestore(scratch, plan, archive, {
       signal: env.signal,
     });
-    const archive = await renderArchive(archivePath);
-    const excludedTableOids = await excludedRelations(source, spec);
-    const plan = await planSchema(source, archive, { excludedTableOids });
-    return await inScratchDatabase(env, database, plan.database, async (scratch) => {
-      const { failures, failedIds } = await tryRestore(scratch, plan, archive, {
-        signal: env.signal,
-      });
-      const access = await tryOwners(scratch, plan, failedIds, env.record.spec.migrateRoles);
-      return {
-        findings: [...messagesOf(failures), ...access.findings],
-        notChecked: [NOT_TRIED, ...access.notChecked],
-      };
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+    const access = await tryOwners(scratch, plan, failedIds, env.record.spec.migrateRoles);
+    return {
+      findings: [...messagesOf(failures), ...access.findings],
+      notChecked: [NOT_TRIED, ...access.notChecked],
+    };
+  });
 }
 
 const NOT_TRIED =

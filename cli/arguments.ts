@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
 /** Parsers of option values; commander names the option in front of their message. */
 export function parsePort(text: string): number {
@@ -41,4 +42,25 @@ export function parseTags(pairs: readonly string[]): Record<string, string> {
       return equals < 0 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
     }),
   );
+}
+
+/** The options that say which databases and tables are meant. */
+export function addSelection(command: Command): Command {
+  return command
+    .option(
+      '--database <name>',
+      'database of the source, may be repeated (default: the one in --source)',
+      collect,
+    )
+    .option('--all-databases', 'every database of the source that holds user objects')
+    .option(
+      '--include <pattern>',
+      'only tables like schema.table, with * and ?; may be repeated',
+      collect,
+    )
+    .option(
+      '--exclude <pattern>',
+      'no tables like schema.table, with * and ?; may be repeated',
+      collect,
+    );
 }

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { collect, parseJobs } from '../arguments.ts';
+import { addSelection, parseJobs } from '../arguments.ts';
 
 export interface MigrateOptions {
   source: string;
@@ -27,7 +27,7 @@ export interface MigrateOptions {
 }
 
 export function registerMigrate(program: Command): void {
-  program
+  const command = program
     .command('migrate')
     .description(
       'copy databases to another server and wait for the end; starts the service for as long as ' +
@@ -40,23 +40,8 @@ export function registerMigrate(program: Command): void {
     .requiredOption(
       '--target <uri>',
       'server to write; another database name than the source\u2019s renames the database',
-    )
-    .option(
-      '--database <name>',
-      'database of the source, may be repeated (default: the one in --source)',
-      collect,
-    )
-    .option('--all-databases', 'every database of the source that holds user objects')
-    .option(
-      '--include <pattern>',
-      'only tables like schema.table, with * and ?; may be repeated',
-      collect,
-    )
-    .option(
-      '--exclude <pattern>',
-      'no tables like schema.table, with * and ?; may be repeated',
-      collect,
-    )
+    );
+  addSelection(command)
     .option('--overwrite', 'drop target databases that hold objects, and make them again')
     .option(
       '--roles',

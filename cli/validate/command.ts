@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { collect, parseMegabytes } from '../arguments.ts';
+import { addSelection, parseMegabytes } from '../arguments.ts';
 
 export interface ValidateOptions {
   source: string;
@@ -24,7 +24,7 @@ export interface ValidateOptions {
 }
 
 export function registerValidate(program: Command): void {
-  program
+  const command = program
     .command('validate')
     .description(
       'say everything that would go wrong in a migration, and move nothing; starts the service for ' +
@@ -34,23 +34,8 @@ export function registerValidate(program: Command): void {
       '--source <uri>',
       'server to read: postgresql://user@host:port/database?sslmode=…',
     )
-    .requiredOption('--target <uri>', 'server that would be written')
-    .option(
-      '--database <name>',
-      'database of the source, may be repeated (default: the one in --source)',
-      collect,
-    )
-    .option('--all-databases', 'every database of the source that holds user objects')
-    .option(
-      '--include <pattern>',
-      'only tables like schema.table, with * and ?; may be repeated',
-      collect,
-    )
-    .option(
-      '--exclude <pattern>',
-      'no tables like schema.table, with * and ?; may be repeated',
-      collect,
-    )
+    .requiredOption('--target <uri>', 'server that would be written');
+  addSelection(command)
     .option(
       '--overwrite',
       'as the migration would: target databases that hold objects are replaced',

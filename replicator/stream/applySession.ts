@@ -20,7 +20,6 @@ export async function openApplySession(options: ApplySessionOptions): Promise<Pg
   const target = await connect(options.target, {
     applicationName,
     signal,
-    isPipelined: true,
     settings: { synchronous_commit: 'on', lc_monetary: 'C' },
   });
   try {

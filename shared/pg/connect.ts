@@ -18,8 +18,6 @@ export interface ConnectOptions {
   plainSocket?: () => Socket;
   /** Opens a walsender of the database: it takes replication commands, and SQL as simple queries. */
   isReplication?: boolean;
-  /** Queries are sent at once, without waiting for the answers to those before: see PgSession. */
-  isPipelined?: boolean;
   /** Milliseconds until a connection attempt is given up. */
   connectTimeoutMs?: number;
   signal?: AbortSignal;
@@ -33,12 +31,15 @@ export interface PgSession extends AsyncDisposable {
   readonly backendPid: number;
   /** Whether a connection pooler is in between: see pooler.ts. */
   readonly isPooled: boolean;
-  /** Whether several queries may be under way; an error of one does not keep the server from the next. */
-  readonly isPipelined: boolean;
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     values?: unknown[],
   ): Promise<pg.QueryResult<Row>>;
+  /**
+   * Queries of `work` are sent at once, without waiting for the answers to those before. An error of
+   * one does not keep the server from the next. `work` ends when all are answered.
+   */
+  pipelined<Result>(work: () => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -117,7 +118,7 @@ async function openSession(
   ssl: SslOption,
   options: ConnectOptions,
 ): Promise<PgSession> {
-  const config: pg.ClientConfig & { replication?: string; pipeline?: boolean } = {
+  const config: pg.ClientConfig & { replication?: string } = {
     host: endpoint.host,
     port: endpoint.port,
     user: endpoint.user,
@@ -128,7 +129,6 @@ async function openSession(
     ...(ssl === false && options.plainSocket ? { stream: options.plainSocket } : {}),
     application_name: options.applicationName,
     ...(options.isReplication ? { replication: 'database' } : {}),
-    ...(options.isPipelined ? { pipeline: true } : {}),
     ...(endpoint.options === undefined ? {} : { options: endpoint.options }),
     connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
     keepAlive: true,
@@ -147,19 +147,14 @@ async function openSession(
     if (row === undefined) throw new MigrationError('internal', 'The server gave no version.');
     if (isPooled(client, row.pid)) await refuseSharedBackends(client, row.pid, config);
     await client.query(sessionSql(row.num, options.settings));
-    return wrapClient(client, row.num, row.pid, options.isPipelined ?? false);
+    return wrapClient(client, row.num, row.pid);
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
   }
 }
 
-function wrapClient(
-  client: pg.Client,
-  serverVersion: number,
-  backendPid: number,
-  isPipelined: boolean,
-): PgSession {
+function wrapClient(client: pg.Client, serverVersion: number, backendPid: number): PgSession {
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= client.end().catch(() => undefined));
   return {
@@ -167,8 +162,17 @@ function wrapClient(
     serverVersion,
     backendPid,
     isPooled: isPooled(client, backendPid),
-    isPipelined,
     query: (text, values) => client.query(text, values),
+    pipelined: async (work) => {
+      // Not for good: pg refuses COPY on a connection that is in this mode.
+      const mode: { pipeline?: boolean } = client;
+      mode.pipeline = true;
+      try {
+        return await work();
+      } finally {
+        mode.pipeline = false;
+      }
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

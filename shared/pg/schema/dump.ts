@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { MigrationError } from '../../errors/migrationError.ts';
@@ -9,6 +8,7 @@ import { clientBinaries } from '../clientBinaries.ts';
 import { connect } from '../connect.ts';
 import { describeEndpoint } from '../endpoint.ts';
 import type { PgEndpoint } from '../endpoint.ts';
+import { makeWorkFolder } from './workFolder.ts';
 
 export interface DumpOptions {
   /** Exported snapshot: the dump sees what its owner sees. */
@@ -66,24 +66,20 @@ export async function dumpSchema(source: PgEndpoint, options: DumpOptions): Prom
         'PG_BIN_DIR to their folder.',
     );
   }
-  const folder = await mkdtemp(path.join(tmpdir(), 'pgmove-dump-'));
-  try {
-    const environment = await dumpEnvironment(source, folder, options.applicationName);
-    const args = [
-      '--schema-only',
-      '--format=custom',
-      '--no-password',
-      '--exclude-schema=pgmove',
-      // Words that a newer target reserves must be quoted, and only the target knows them.
-      '--quote-all-identifiers',
-      `--lock-wait-timeout=${LOCK_WAIT_MS}`,
-      `--file=${options.archivePath}`,
-      ...(options.snapshot === undefined ? [] : [`--snapshot=${options.snapshot}`]),
-    ];
-    await runDump(path.join(binaries.folder, 'pg_dump'), args, environment, source, options);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using folder = await makeWorkFolder();
+  const environment = await dumpEnvironment(source, folder.path, options.applicationName);
+  const args = [
+    '--schema-only',
+    '--format=custom',
+    '--no-password',
+    '--exclude-schema=pgmove',
+    // Words that a newer target reserves must be quoted, and only the target knows them.
+    '--quote-all-identifiers',
+    `--lock-wait-timeout=${LOCK_WAIT_MS}`,
+    `--file=${options.archivePath}`,
+    ...(options.snapshot === undefined ? [] : [`--snapshot=${options.snapshot}`]),
+  ];
+  await runDump(path.join(binaries.folder, 'pg_dump'), args, environment, source, options);
 }
 
 /** Our own connection gives refusals their kinds, and the version before pg_dump starts. */

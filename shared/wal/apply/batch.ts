@@ -86,7 +86,7 @@ export class Batch {
    */
   async #applyAtOnce(): Promise<boolean> {
     const { target, readBack, savepoint } = this.#options;
-    if (!target.session.isPipelined) return false;
+    const { session } = target;
     const sets: MergedSet[] = [];
     for (const { steps } of this.#merges) {
       for (const step of steps ?? [undefined]) {
@@ -94,29 +94,40 @@ export class Batch {
         sets.push(step);
       }
     }
-    const opened = target.session.query(savepointSql(savepoint.isOpen));
-    const answers: Promise<number>[] = [];
     const expected: number[] = [];
-    for (const set of sets) {
-      const prepared = this.#prepared.get(set) ?? prepareSet(set, readBack);
-      this.#prepared.delete(set);
-      if (prepared === undefined) throw new MigrationError('internal', 'A set is not plain.');
-      for (const [statement, slots] of plainStatements(set, prepared.parts)) {
-        answers.push(target.run(statement.text, prepared.parameters.get(slots) ?? []));
-        expected.push(slots.length);
+    const [opened, ...answers] = await session.pipelined(async () => {
+      const sent: Promise<unknown>[] = [session.query(savepointSql(savepoint.isOpen))];
+      try {
+        for (const set of sets) {
+          const { parts, parameters } = this.#takePrepared(set);
+          for (const [statement, slots] of plainStatements(set, parts)) {
+            sent.push(target.run(statement.text, parameters.get(slots) ?? []));
+            expected.push(slots.length);
+          }
+        }
+      } catch (error) {
+        await Promise.allSettled(sent);
+        throw error;
       }
-    }
-    const [first, ...others] = await Promise.allSettled([opened, ...answers]);
-    if (first.status === 'rejected') throw wrapped(first.reason);
+      return Promise.allSettled(sent);
+    });
+    if (opened?.status === 'rejected') throw wrapped(opened.reason);
     savepoint.isOpen = true;
-    const failure = others.find((answer) => answer.status === 'rejected');
+    const failure = answers.find((answer) => answer.status === 'rejected');
     // What comes behind a failure only says that the transaction is aborted.
     if (failure !== undefined && !isReplayed(failure.reason)) throw wrapped(failure.reason);
-    const isTaken = others.every((answer, i) => {
+    const isTaken = answers.every((answer, i) => {
       return answer.status === 'fulfilled' && answer.value === expected[i];
     });
-    if (!isTaken) await target.session.query('rollback to savepoint pgmove_apply');
+    if (!isTaken) await session.query('rollback to savepoint pgmove_apply');
     return isTaken;
+  }
+
+  #takePrepared(set: MergedSet): PreparedSet {
+    const prepared = this.#prepared.get(set) ?? prepareSet(set, this.#options.readBack);
+    this.#prepared.delete(set);
+    if (prepared === undefined) throw new MigrationError('internal', 'A set is not plain.');
+    return prepared;
   }
 
   /**

@@ -36,13 +36,7 @@ let databaseCount = 0;
 export async function makeApplyPair(
   from: ThrowawayCluster,
   into: ThrowawayCluster,
-  options: {
-    sql: string;
-    rows?: string;
-    sourceSql?: string;
-    replicaRole?: boolean;
-    isPipelined?: boolean;
-  },
+  options: { sql: string; rows?: string; sourceSql?: string; replicaRole?: boolean },
 ): Promise<ApplyPair> {
   const database = `apply ${++databaseCount}`;
   for (const cluster of [from, into]) await cluster.run(`create database "${database}"`);
@@ -51,13 +45,12 @@ export async function makeApplyPair(
   if (options.sourceSql) await clients[0].query(options.sourceSql);
   const slot = `apply_${process.pid}_${databaseCount}`;
   await clients[0].query(`select pg_create_logical_replication_slot('${slot}', 'wal2json')`);
-  const open = async (cluster: ThrowawayCluster, isPipelined: boolean) =>
+  const open = async (cluster: ThrowawayCluster) =>
     connect(endpointOf(cluster, database), {
       applicationName: 'pgmove/test',
-      isPipelined,
       settings: { lc_monetary: 'C' },
     });
-  const [source, target] = [await open(from, false), await open(into, options.isPipelined ?? true)];
+  const [source, target] = [await open(from), await open(into)];
   const isReplicaRole = options.replicaRole !== false;
   if (isReplicaRole) await target.query('set session_replication_role = replica');
   const parse = createParser({ encoding: 'UTF8' });

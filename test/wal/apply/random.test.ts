@@ -170,48 +170,43 @@ const round = fc.record({
   maxPendingChanges: fc.constantFrom(1, 3, 20, 20_000, 20_000),
 });
 
-const WAYS = [{ isPipelined: true }, { isPipelined: false }];
-
-test.for(WAYS)(
-  'random changes merged and sent as sets leave the rows that the source has: %o',
-  async ({ isPipelined }) => {
-    const pair = await makeApplyPair(from, into, { sql: SCHEMA_SQL, isPipelined });
-    await pair.from.query('set search_path = public, ext');
-    // Each round goes on from where the one before ended, which a smaller counterexample cannot.
-    await fc.assert(
-      fc.asyncProperty(round, async ({ transactions, flushes, maxPendingChanges }) => {
-        for (const { table, statements, isOne } of transactions) {
-          if (isOne) await pair.from.query('begin');
-          for (const { which, x, y, z } of statements) {
-            const choices = STATEMENTS[table] ?? [];
-            const text = choices[which % choices.length]?.(x, y, z) ?? '';
-            if (!isOne) await pair.from.query(text).catch(() => undefined);
-            else await tryInTransaction(text, (sql) => pair.from.query(sql));
-          }
-          if (isOne) await pair.from.query('commit').catch(() => undefined);
+test('random changes merged and sent as sets leave the rows that the source has', async () => {
+  const pair = await makeApplyPair(from, into, { sql: SCHEMA_SQL });
+  await pair.from.query('set search_path = public, ext');
+  // Each round goes on from where the one before ended, which a smaller counterexample cannot.
+  await fc.assert(
+    fc.asyncProperty(round, async ({ transactions, flushes, maxPendingChanges }) => {
+      for (const { table, statements, isOne } of transactions) {
+        if (isOne) await pair.from.query('begin');
+        for (const { which, x, y, z } of statements) {
+          const choices = STATEMENTS[table] ?? [];
+          const text = choices[which % choices.length]?.(x, y, z) ?? '';
+          if (!isOne) await pair.from.query(text).catch(() => undefined);
+          else await tryInTransaction(text, (sql) => pair.from.query(sql));
         }
-        const messages = await pair.takeMessages();
-        const { counters } = await pair.apply({
-          messages,
-          readBack: openReadBack(pair.source),
-          maxPendingChanges,
-          isFlushed: () => flushes.next().value === 0,
-        });
-        // Only a second unique constraint can make the order of a set wrong.
-        const hasUniq = messages.some((message) => 'table' in message && message.table === 'uniq');
-        if (!hasUniq) expect(counters.replays).toBe(0);
-        for (const table of TABLES) {
-          expect([table, ...(await rowsOf(pair.target, `public.${table}`))]).toEqual([
-            table,
-            ...(await rowsOf(pair.source, `public.${table}`)),
-          ]);
-        }
-      }),
-      { numRuns: RUNS, endOnFailure: true },
-    );
-    await pair.close();
-  },
-);
+        if (isOne) await pair.from.query('commit').catch(() => undefined);
+      }
+      const messages = await pair.takeMessages();
+      const { counters } = await pair.apply({
+        messages,
+        readBack: openReadBack(pair.source),
+        maxPendingChanges,
+        isFlushed: () => flushes.next().value === 0,
+      });
+      // Only a second unique constraint can make the order of a set wrong.
+      const hasUniq = messages.some((message) => 'table' in message && message.table === 'uniq');
+      if (!hasUniq) expect(counters.replays).toBe(0);
+      for (const table of TABLES) {
+        expect([table, ...(await rowsOf(pair.target, `public.${table}`))]).toEqual([
+          table,
+          ...(await rowsOf(pair.source, `public.${table}`)),
+        ]);
+      }
+    }),
+    { numRuns: RUNS, endOnFailure: true },
+  );
+  await pair.close();
+});
 
 /** A statement that fails must not end the transaction. */
 async function tryInTransaction(
