@@ -100,6 +100,8 @@ export async function runStream(options: StreamOptions): Promise<void> {
       start: known.lsn,
       applicationName,
       decodingWorkMemMegabytes: options.decodingWorkMemMegabytes ?? 0,
+      // The name of a server may lead somewhere else with each connection.
+      checkServer: (walsender) => requireSameServer(walsender, known),
       signal,
       plugin,
     });

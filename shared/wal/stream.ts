@@ -64,6 +64,7 @@ export async function openWalStream(options: WalStreamOptions): Promise<WalStrea
   });
   let stream: ReplicationStream | undefined;
   try {
+    await options.checkServer?.(session);
     // A transaction that takes long to decode, or to apply, must not end the connection. Not 0: the
     // walsender would then look for our answers after each row it has sent.
     if (session.serverVersion >= 120000) await session.query("set wal_sender_timeout = '24d'");

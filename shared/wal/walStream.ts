@@ -1,3 +1,4 @@
+import type { PgSession } from '../pg/connect.ts';
 import type { PgEndpoint } from '../pg/endpoint.ts';
 import type { Lsn } from './lsn.ts';
 import type { WalMessage } from './messages.ts';
@@ -11,6 +12,8 @@ export interface WalStreamOptions {
   applicationName: string;
   /** `logical_decoding_work_mem` of the walsender; absent or 0: as the server has it. */
   decodingWorkMemMegabytes?: number;
+  /** Called with the walsender's own session; throws when it is on another server than it has to be. */
+  checkServer?: (walsender: PgSession) => Promise<void>;
   signal: AbortSignal;
   plugin: PluginOptions;
   /** Milliseconds between two reports of the confirmed position; default 1000. */

@@ -1,8 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { MigrationError } from '../../shared/errors/migrationError.ts';
+import { connect } from '../../shared/pg/connect.ts';
+import { requireSameServer } from '../../shared/wal/copy/tableSnapshot.ts';
 import { formatLsn, parseLsn } from '../../shared/wal/lsn.ts';
 import type { WalMessage } from '../../shared/wal/messages.ts';
+import { readSystemIdentity } from '../../shared/wal/slot.ts';
 import type { WalStream } from '../../shared/wal/stream.ts';
 import { turnOnTls } from '../pg/copy/tlsServer.ts';
 import { isRow, startWalSource, takeUntil } from './walSource.ts';
@@ -60,6 +63,23 @@ test('changes arrive as they are committed, whole transactions in commit order',
     'B 0 x0 C B 1 x1 C B 2 x2 C B 3 x3 C B 4 x4 C B M C',
   );
   confirmLast(stream, messages);
+});
+
+test('T58: the walsender itself is on the server that the slot was made on', async () => {
+  await using session = await connect(source.endpoint, { applicationName: 'pgmove/test' });
+  const identity = await readSystemIdentity(session);
+  const open = (systemIdentifier: string) =>
+    source.open({
+      checkServer: (walsender) => requireSameServer(walsender, { ...identity, systemIdentifier }),
+    });
+  const error = await rejection(open('1'));
+  expect([error.kind, error.message]).toEqual([
+    'slotLost',
+    expect.stringContaining('another server than the one that holds the slot'),
+  ]);
+  await using stream = await open(identity.systemIdentifier);
+  await emit('opened');
+  confirmLast(stream, await takeUntil(stream, 'opened'));
 });
 
 test('wake makes the reader look up, and is not lost when nobody reads yet', async () => {
