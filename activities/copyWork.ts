@@ -7,6 +7,7 @@ import { announceChange, changeOrTime, workOf } from '../shared/state/changeNoti
 import type { Stores } from '../shared/state/stores.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
+import { failedTablesNews } from './steps/failedTables.ts';
 
 /** An idle lane looks this often for work that the others gave rise to, */
 const LOOK_EVERY_MS = 500;
@@ -72,29 +73,41 @@ async function claimOnce(
   });
   // What was settled may be what another lane of this process waits for.
   if (scope.result !== undefined) announceChange(workOf(ref.id, database));
-  if (isReportDue) await reportCounters(stores, work);
+  if (isReportDue) await reportCounters(stores, ref, work);
   return claim;
 }
 
-/** The numbers are absolute, so that writing them twice changes nothing. */
-async function reportCounters(stores: Stores, work: CopyWork, isLast = false): Promise<void> {
-  const { counters } = work;
+/** The numbers are absolute, so that writing them twice changes nothing; a failed table is told once. */
+async function reportCounters(
+  stores: Stores,
+  ref: MigrationRef,
+  work: CopyWork,
+  isLast = false,
+): Promise<void> {
+  const { database, counters } = work;
   const { rowsCopied: rows, bytesCopied: bytes } = counters;
   // Nobody waits for a point of a curve.
-  void stores.samples.note(work.migrationId, work.database, { rows, bytes }, isLast);
+  void stores.samples.note(ref.id, database, { rows, bytes }, isLast);
   const units = Object.values(work.lanes).map(({ unit }) => unit);
   const loadingTables = units.filter((unit) => unit?.kind === 'batch').length;
-  await stores.databases.update(work.migrationId, work.database, (row) => ({
-    record: {
-      ...row,
-      queuedTables: Math.max(0, counters.queuedTables - loadingTables),
-      loadingTables,
-      completedTables: counters.completedTables,
-      erroredTables: counters.erroredTables,
-      rowsCopied: counters.rowsCopied,
-      bytesCopied: counters.bytesCopied,
-    },
-  }));
+  const newsOf =
+    counters.erroredTables === 0 ? undefined : await failedTablesNews(stores, ref, database);
+  await stores.databases.update(ref.id, database, (row) => {
+    const news = newsOf?.(row);
+    return {
+      record: {
+        ...row,
+        ...news?.row,
+        queuedTables: Math.max(0, counters.queuedTables - loadingTables),
+        loadingTables,
+        completedTables: counters.completedTables,
+        erroredTables: counters.erroredTables,
+        rowsCopied: counters.rowsCopied,
+        bytesCopied: counters.bytesCopied,
+      },
+      events: news?.events ?? [],
+    };
+  });
 }
 
 /** What the lanes left, when all of them have ended. Idempotent: reads, and writes the numbers. */
@@ -105,7 +118,7 @@ defineActivity(
     if (work === undefined || work.generation !== generation) {
       throw new MigrationError('internal', `${database}: the work of the copy is missing.`);
     }
-    await reportCounters(env.stores, work, true);
+    await reportCounters(env.stores, ref, work, true);
     return copyEnd(work);
   },
   { evenWhenCanceled: true },

@@ -6,6 +6,7 @@ import type {
   MigrationRecord,
   StreamStatus,
 } from '../shared/contracts/records.ts';
+import { databaseEvent, EVENT_TEXT_LIMIT } from '../shared/contracts/events.ts';
 import { transitionDatabase } from '../shared/contracts/transitions.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import { switchOff } from '../shared/pg/schema/firingObjects.ts';
@@ -134,11 +135,15 @@ defineActivity('beginCutover', async ({ ref, database }, env) => {
     if (row.state === 'Canceling') {
       throw new MigrationError('canceled', `${database} is being canceled.`);
     }
-    return transitionDatabase(ref, row, 'InProgress', now, {
+    const requestedOn = requestOf(env.record, row, now);
+    const moved = transitionDatabase(ref, row, 'InProgress', now, {
       operation: 'Cutting over',
       message: '',
-      cutover: { requestedOn: requestOf(env.record, row, now), fenced, ...behind(row, stream) },
+      cutover: { requestedOn, fenced, ...behind(row, stream) },
     });
+    if (isCuttingOver(row)) return moved;
+    const started = databaseEvent('CutoverStarted', ref, row, now, { requestedOn, fenced });
+    return { ...moved, events: [...moved.events, started] };
   });
   await foldGate(env);
   await refuseChangedSchema(env, database);
@@ -161,6 +166,12 @@ defineActivity('beginCutover', async ({ ref, database }, env) => {
   await wakeReplicator(env, database);
   return null;
 });
+
+/** The activity runs again: this attempt has been told of. */
+function isCuttingOver({ state, operation, cutover }: DatabaseRecord): boolean {
+  const isOpen = cutover !== undefined && cutover.failedOn === undefined;
+  return state === 'InProgress' && operation === 'Cutting over' && isOpen;
+}
 
 /** The cutover is as old as the request for it, or as this attempt when it waited for the copy. */
 function requestOf({ wanted }: MigrationRecord, row: DatabaseRecord, now: string): string {
@@ -212,11 +223,18 @@ defineActivity('abandonCutover', async ({ ref, database, reason }, env) => {
   await env.stores.databases.update(ref.id, database, (row) => {
     if (row.state === 'Canceling') return undefined;
     const begun: CutoverRecord = row.cutover ?? { requestedOn: now, fenced: false };
-    return transitionDatabase(ref, row, 'WaitingForCutoverTrigger', now, {
+    const moved = transitionDatabase(ref, row, 'WaitingForCutoverTrigger', now, {
       operation: 'Replicating changes',
       message,
       cutover: { ...begun, failure: reason, failedOn: now },
     });
+    if (moved.events.length === 0) return moved;
+    const failed = databaseEvent('CutoverFailed', ref, row, now, {
+      requestedOn: begun.requestedOn,
+      failedOn: now,
+      error: reason.slice(0, EVENT_TEXT_LIMIT),
+    });
+    return { ...moved, events: [failed, ...moved.events] };
   });
   await foldGate(env);
   return null;

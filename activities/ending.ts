@@ -5,12 +5,15 @@ import type {
 } from '../shared/contracts/records.ts';
 import { isDatabaseEnded, isEnded } from '../shared/contracts/status.ts';
 import type { MigrationState } from '../shared/contracts/status.ts';
+import type { ErrorCode } from '../shared/contracts/eventTypes.ts';
 import { transitionDatabase, transitionMigration } from '../shared/contracts/transitions.ts';
+import type { EndDetails } from '../shared/contracts/transitions.ts';
 import { dropControlSchema } from '../shared/pg/copy/control.ts';
 import { restoreEventTriggers } from '../shared/pg/schema/eventTriggers.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
+import { failedTablesNews } from './steps/failedTables.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { keepForResume, releaseReplication } from './steps/releaseReplication.ts';
 import { readSchemaPart } from './steps/schemaParts.ts';
@@ -28,15 +31,22 @@ defineActivity(
     if (outcome === 'Succeeded') await leaveTarget(env, database);
     const tables = outcome === 'Failed' ? await failedTables(env, database) : '';
     const message = [input.message, tables].filter((text) => text !== '').join(' ');
+    // Most were told of while the others were copied; one that failed after them was not.
+    const newsOf = tables === '' ? undefined : await failedTablesNews(env.stores, ref, database);
+    const kind = tables === '' ? (input.kind ?? 'other') : 'tablesFailed';
     const now = new Date().toISOString();
-    await env.stores.databases.update(ref.id, database, (row) =>
-      transitionDatabase(ref, row, outcome, now, {
+    await env.stores.databases.update(ref.id, database, (row) => {
+      const news = newsOf?.(row);
+      const moved = transitionDatabase(ref, row, outcome, now, {
         ...(row.cutover === undefined ? {} : { cutover: endedCutover(row.cutover, outcome, now) }),
+        ...news?.row,
         message,
+        ...(outcome === 'Failed' ? { errorCode: kind } : {}),
         operation: outcome === 'Succeeded' ? 'Completed' : row.operation,
         loadingTables: 0,
-      }),
-    );
+      });
+      return { ...moved, events: [...(news?.events ?? []), ...moved.events] };
+    });
     if (outcome === 'Canceled') await leaveCanceling(env, now);
     return null;
   },
@@ -96,13 +106,17 @@ async function failedTables(env: ActivityEnvironment, database: string): Promise
 /** Ends the migration in the state that its databases ended in. Idempotent. */
 defineActivity(
   'completeMigration',
-  async ({ ref, failure }, env) => {
-    const databases = await settleDatabases(env, failure);
+  async ({ ref, failure, failureKind }, env) => {
+    const databases = await settleDatabases(env, failure, failureKind);
+    const details = endDetails(
+      databases,
+      failure === undefined ? undefined : (failureKind ?? 'other'),
+    );
     const now = new Date().toISOString();
     const updated = await env.stores.migrations.update(ref, (row) =>
       isEnded(row.status)
         ? undefined
-        : transitionMigration(row, finalState(row, databases, failure), now),
+        : transitionMigration(row, finalState(row, databases, failure), now, details),
     );
     if (updated.status.state === 'Succeeded') {
       await env.deleteSecrets();
@@ -115,10 +129,35 @@ defineActivity(
   { evenWhenCanceled: true },
 );
 
+/** The sums, and what kind of failure it was: the first database's where it was one of theirs. */
+function endDetails(
+  databases: readonly DatabaseRecord[],
+  failure: ErrorCode | undefined,
+): EndDetails {
+  const sum = (count: (row: DatabaseRecord) => number) =>
+    databases.reduce((total, row) => total + count(row), 0);
+  const inState = (state: DatabaseRecord['state']) => sum((row) => (row.state === state ? 1 : 0));
+  const failed = databases.find(({ state }) => state === 'Failed');
+  return {
+    errorCode: failure ?? failed?.errorCode ?? 'other',
+    counters: {
+      databases: databases.length,
+      databasesSucceeded: inState('Succeeded'),
+      databasesFailed: inState('Failed'),
+      databasesCanceled: inState('Canceled'),
+      tablesCompleted: sum(({ completedTables }) => completedTables),
+      tablesFailed: sum(({ erroredTables }) => erroredTables),
+      rowsCopied: sum(({ rowsCopied }) => rowsCopied),
+      bytesCopied: sum(({ bytesCopied }) => bytesCopied),
+    },
+  };
+}
+
 /** No orchestration works on a database any more: what is still open ends here. */
 async function settleDatabases(
   env: ActivityEnvironment,
   failure: string | undefined,
+  failureKind: ErrorCode | undefined,
 ): Promise<DatabaseRecord[]> {
   const { ref, spec } = env.record;
   const now = new Date().toISOString();
@@ -133,7 +172,10 @@ async function settleDatabases(
       const isCanceled = isCancelWanted(env.record, row.database) || row.state === 'Canceling';
       const message = isCanceled ? '' : (failure ?? 'The migration ended before this database.');
       return await env.stores.databases.update(ref.id, row.database, (current) =>
-        transitionDatabase(ref, current, isCanceled ? 'Canceled' : 'Failed', now, { message }),
+        transitionDatabase(ref, current, isCanceled ? 'Canceled' : 'Failed', now, {
+          message,
+          ...(isCanceled ? {} : { errorCode: failureKind ?? 'other' }),
+        }),
       );
     }),
   );

@@ -24,6 +24,7 @@ defineActivity('prepareTarget', async ({ ref, database }, env) => {
       operation: 'Preparing the target database',
       startedOn: current.startedOn ?? now,
       message: '',
+      toldTables: undefined,
       endedOn: undefined,
     }),
   );

@@ -21,6 +21,7 @@ import { readinessOptions } from './steps/logicalReplicationGate.ts';
 import { openMaintenance } from './steps/maintenanceSession.ts';
 import { lookAtTarget } from './steps/targetDatabase.ts';
 import { tryConnections } from './steps/tryConnections.ts';
+import { completedEvent } from './steps/validationEvent.ts';
 import { itemsOf, runOf, validationItem } from './steps/validationItems.ts';
 
 type Details = ValidationDetails;
@@ -187,9 +188,13 @@ defineActivity('finishValidation', async ({ ref, goOn }, env) => {
     const complete = { ...details, dbLevelValidationDetails };
     const status = overall(complete);
     const validation = { ...complete, status, validationEndTimeInUtc: now };
-    if (status === 'Failed' || !goOn) return { record: { ...row, validation } };
+    // The activity may run twice; a validation that begins anew has no status.
+    const isTold = row.validation?.status !== undefined;
+    const events = isTold ? [] : [completedEvent(ref, validation, now)];
+    if (status === 'Failed' || !goOn) return { record: { ...row, validation }, events };
     const moved = transitionMigration(row, { state: 'InProgress', subState: 'MigratingData' }, now);
-    return { ...moved, record: { ...moved.record, validation } };
+    const record = { ...moved.record, validation };
+    return { record, events: [...events, ...moved.events] };
   });
   return { failed: updated.validation?.status === 'Failed' };
 });

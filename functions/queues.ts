@@ -2,12 +2,17 @@ import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import { EVENTS, QUEUES } from '../shared/contracts/names.ts';
 import type { QueueName } from '../shared/contracts/names.ts';
+import { dispatch } from '../shared/notifications/dispatch.ts';
 import { publishOutbox } from '../shared/notifications/publisher.ts';
 import { runtime } from '../shared/state/runtime.ts';
 import { queueNameOf } from '../shared/state/storageNames.ts';
+import { dispatcher } from './durable/dispatcher.ts';
 import { raise } from './durable/instances.ts';
-import { readOutboxMessage, readReplicationStatus } from './durable/messages.ts';
-import { eventSink } from './durable/sink.ts';
+import {
+  readDeliveryMessage,
+  readOutboxMessage,
+  readReplicationStatus,
+} from './durable/messages.ts';
 
 const CONNECTION = 'AzureWebJobsStorage';
 
@@ -18,10 +23,19 @@ const queueName = (name: QueueName) => queueNameOf(name, process.env.PGMOVE_TABL
 app.storageQueue('publishOutbox', {
   queueName: queueName(QUEUES.outbox),
   connection: CONNECTION,
-  handler: async (entry) => {
+  handler: async (entry, context) => {
     const message = readOutboxMessage(entry);
     const opened = await runtime();
-    await publishOutbox(opened.stores, eventSink(opened), message);
+    await publishOutbox(opened.stores, dispatcher(opened, context).destinations, message);
+  },
+});
+
+app.storageQueue('deliverEvents', {
+  queueName: queueName(QUEUES.eventDeliveries),
+  connection: CONNECTION,
+  handler: async (entry, context) => {
+    const message = readDeliveryMessage(entry);
+    await dispatch(dispatcher(await runtime(), context), message);
   },
 });
 

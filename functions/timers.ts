@@ -1,10 +1,11 @@
 import { app } from '@azure/functions';
 import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
+import { sweepDeliveries } from '../shared/notifications/dispatch.ts';
 import { sweepOutboxes } from '../shared/notifications/publisher.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
-import { eventSink } from './durable/sink.ts';
+import { dispatcher } from './durable/dispatcher.ts';
 import { watchSessions } from './durable/sessionWatch.ts';
 import { watchStreams } from './durable/streamWatch.ts';
 import { purgeExpired, sweepSecrets, watchMigrations } from './durable/watchdog.ts';
@@ -28,9 +29,10 @@ app.timer('watchdog', {
 
 app.timer('outboxSweep', {
   schedule: '45 * * * * *',
-  handler: async () => {
-    const opened = await runtime();
-    await sweepOutboxes(opened.stores, eventSink(opened));
+  handler: async (_timer, context) => {
+    const work = dispatcher(await runtime(), context);
+    await sweepDeliveries(work);
+    await sweepOutboxes(work.stores, work.destinations);
   },
 });
 

@@ -38,6 +38,7 @@ function* migrateDatabase(context: OrchestrationContext): Generator<Task, unknow
     database,
     outcome: outcome.end,
     message: failed?.message ?? '',
+    ...(failed?.kind === undefined ? {} : { kind: failed.kind }),
     // Online, a resume goes on with the slot, whatever it was that failed.
     keepSnapshot: failed !== undefined && (input.online || failed.keep === true),
   });

@@ -4,6 +4,7 @@ import type {
   DatabaseLaneOrchestration,
   MigrationOrchestration,
 } from '../shared/contracts/activities.ts';
+import type { MigrationErrorKind } from '../shared/errors/migrationError.ts';
 import { callActivity } from './steps/callActivity.ts';
 import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
 
@@ -12,7 +13,13 @@ const GATE_POLL_SECONDS = 10;
 
 type Flow<Result> = Generator<Task, Result, unknown>;
 
-type Gate = { next: 'end'; failure?: string } | { next: 'go'; plan: Plan };
+/** What failed outside of the databases. */
+interface Failure {
+  message: string;
+  kind?: MigrationErrorKind;
+}
+
+type Gate = { next: 'end'; failure?: Failure } | { next: 'go'; plan: Plan };
 
 interface Plan {
   databases: string[];
@@ -31,7 +38,8 @@ function* migrationOrchestrator(context: OrchestrationContext): Generator<Task, 
   const failure = yield* flow(context, ref);
   const ended = yield* callActivity(context, 'completeMigration', {
     ref,
-    ...(failure === undefined ? {} : { failure }),
+    ...(failure === undefined ? {} : { failure: failure.message }),
+    ...(failure?.kind === undefined ? {} : { failureKind: failure.kind }),
   });
   return ended.ok ? ended.value.state : 'Failed';
 }
@@ -40,7 +48,7 @@ function* migrationOrchestrator(context: OrchestrationContext): Generator<Task, 
 function* flow(
   context: OrchestrationContext,
   ref: MigrationOrchestration['ref'],
-): Flow<string | undefined> {
+): Flow<Failure | undefined> {
   const gate = yield* passGates(context, ref);
   if (gate.next === 'end') return gate.failure;
   if (gate.plan.validate) {
@@ -50,7 +58,7 @@ function* flow(
   if (!gate.plan.migrate) return undefined;
   if (gate.plan.roles) {
     const roles = yield* callActivity(context, 'migrateRoles', { ref });
-    if (!roles.ok) return roles.error.kind === 'canceled' ? undefined : roles.error.message;
+    if (!roles.ok) return roles.error.kind === 'canceled' ? undefined : roles.error;
   }
   yield* migrateDatabases(context, ref, gate.plan);
   return undefined;
@@ -62,11 +70,11 @@ function* passGates(context: OrchestrationContext, ref: MigrationOrchestration['
     const result = yield* callActivity(context, 'passGates', { ref });
     if (!result.ok) {
       if (result.error.kind === 'canceled') return { next: 'end' };
-      return { next: 'end', failure: result.error.message };
+      return { next: 'end', failure: result.error };
     }
     const gate = result.value;
     if (gate.next === 'canceled') return { next: 'end' };
-    if (gate.next === 'failed') return { next: 'end', failure: gate.message };
+    if (gate.next === 'failed') return { next: 'end', failure: { message: gate.message } };
     if (gate.next === 'go') return { next: 'go', plan: gate };
     const poll = secondsFromNow(context, GATE_POLL_SECONDS);
     const until = gate.until === undefined ? poll : new Date(gate.until);
@@ -79,9 +87,9 @@ function* validate(
   context: OrchestrationContext,
   ref: MigrationOrchestration['ref'],
   plan: Plan,
-): Flow<'go' | { failure?: string }> {
+): Flow<'go' | { failure?: Failure }> {
   const begun = yield* callActivity(context, 'validateServers', { ref });
-  if (!begun.ok) return begun.error.kind === 'canceled' ? {} : { failure: begun.error.message };
+  if (!begun.ok) return begun.error.kind === 'canceled' ? {} : { failure: begun.error };
   const { databases, jobs } = plan;
   for (let first = 0; first < databases.length; first += jobs) {
     const group = databases.slice(first, first + jobs);
@@ -101,12 +109,12 @@ function* validate(
       const tried = yield* callActivity(context, 'dryRunSchema', { ref, database });
       // Servers that cannot be used are told of already.
       const isTold = begun.value.failed || (!tried.ok && tried.error.kind === 'canceled');
-      if (!tried.ok && !isTold) return { failure: tried.error.message };
+      if (!tried.ok && !isTold) return { failure: tried.error };
     }
   }
   const finished = yield* callActivity(context, 'finishValidation', { ref, goOn: plan.migrate });
   if (!finished.ok) {
-    return finished.error.kind === 'canceled' ? {} : { failure: finished.error.message };
+    return finished.error.kind === 'canceled' ? {} : { failure: finished.error };
   }
   return finished.value.failed ? {} : 'go';
 }

@@ -325,7 +325,7 @@ export class StreamKeeper implements AsyncDisposable {
     const now = new Date().toISOString();
     await this.#options.stores.databases.update(record.ref.id, record.database, (row) => ({
       record: { ...row, message: [row.message, reason].filter((text) => text !== '').join(' ') },
-      events: [databaseEvent('SlotDropped', record.ref, row, now, { reason })],
+      events: [databaseEvent('SlotDropped', record.ref, row, now, { slot: wish.slot, reason })],
     }));
   }
 

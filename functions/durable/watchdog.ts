@@ -57,14 +57,19 @@ async function failAbandoned(
   const updated = await stores.migrations.update(record.ref, (current) =>
     isEnded(current.status) || current.instanceId !== record.instanceId
       ? undefined
-      : transitionMigration(current, { state: 'Failed', subState: 'Completed', error }, now),
+      : transitionMigration(current, { state: 'Failed', subState: 'Completed', error }, now, {
+          errorCode: 'abandoned',
+        }),
   );
   if (updated.status.state !== 'Failed' || updated.instanceId !== record.instanceId) return;
   for (const { database } of await stores.databases.list(record.ref.id)) {
     await stores.databases.update(record.ref.id, database, (current) =>
       isDatabaseEnded(current.state)
         ? undefined
-        : transitionDatabase(record.ref, current, 'Failed', now, { message: error }),
+        : transitionDatabase(record.ref, current, 'Failed', now, {
+            message: error,
+            errorCode: 'abandoned',
+          }),
     );
   }
 }

@@ -9,9 +9,9 @@ import { toResource } from '../../shared/api/projection.ts';
 import { putBodySchema } from '../../shared/api/schemas.ts';
 import type { PutBody } from '../../shared/api/schemas.ts';
 import { specHash } from '../../shared/api/specHash.ts';
-import { migrationEvent } from '../../shared/contracts/events.ts';
+import { migrationEvent, MOST_EVENT_NAMES } from '../../shared/contracts/events.ts';
 import { instanceIdOf } from '../../shared/contracts/names.ts';
-import type { MigrationRecord } from '../../shared/contracts/records.ts';
+import type { EventRecord, MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
 import { MigrationError, messageOf } from '../../shared/errors/migrationError.ts';
 import { ensureInstance } from '../durable/instances.ts';
@@ -95,9 +95,7 @@ async function insert(
 ): Promise<MigrationRecord | undefined> {
   await call.secrets.put(record.secretId, draft.secrets);
   try {
-    const data = { state: record.status.state, subState: record.status.subState };
-    const event = migrationEvent('MigrationCreated', record.ref, record.createdOn, data);
-    await call.stores.migrations.create(record, [event]);
+    await call.stores.migrations.create(record, [createdEvent(record)]);
     return undefined;
   } catch (error) {
     // The answer may have been lost after the row was written: its secret must stay.
@@ -107,6 +105,17 @@ async function insert(
     if (error instanceof MigrationError && error.kind === 'targetOccupied' && found) return found;
     throw error;
   }
+}
+
+function createdEvent({ ref, createdOn, status, spec, wanted }: MigrationRecord): EventRecord {
+  return migrationEvent('MigrationCreated', ref, createdOn, {
+    state: status.state,
+    subState: status.subState,
+    migrationMode: spec.mode,
+    migrationOption: spec.option,
+    databases: wanted.databases.slice(0, MOST_EVENT_NAMES),
+    databaseCount: wanted.databases.length,
+  });
 }
 
 /** The row is what counts: an instance that cannot be started now is started by the watchdog. */

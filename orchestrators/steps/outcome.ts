@@ -1,12 +1,13 @@
 import type { Task } from 'durable-functions';
 import type { ActivityResult } from '../../shared/contracts/activities.ts';
+import type { MigrationErrorKind } from '../../shared/errors/migrationError.ts';
 
 /** What became of a database. */
 export type Outcome =
   | { end: 'Succeeded' }
   | { end: 'Canceled' }
   // `keep`: what a resume can go on with (snapshot, slot) is kept for a while.
-  | { end: 'Failed'; message: string; keep?: boolean };
+  | { end: 'Failed'; message: string; keep?: boolean; kind?: MigrationErrorKind };
 
 export type Flow<Result> = Generator<Task, Result, unknown>;
 
@@ -33,5 +34,5 @@ export function* outcomeOf<End extends Outcome | undefined>(flow: Flow<End>): Fl
 export function valueOf<Value>(result: ActivityResult<Value>): Value {
   if (result.ok) return result.value;
   const { kind, message } = result.error;
-  throw new Leave(kind === 'canceled' ? { end: 'Canceled' } : { end: 'Failed', message });
+  throw new Leave(kind === 'canceled' ? { end: 'Canceled' } : { end: 'Failed', message, kind });
 }

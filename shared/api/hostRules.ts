@@ -2,11 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { invalidProperty } from './errors.ts';
-
-/** Cloud metadata services answer there, with credentials. */
-const LINK_LOCAL = new BlockList();
-LINK_LOCAL.addSubnet('169.254.0.0', 16, 'ipv4');
-LINK_LOCAL.addSubnet('fe80::', 10, 'ipv6');
+import { isLinkLocal } from './linkLocal.ts';
 
 const LOOKUP_TIMEOUT_MS = 1_500;
 
@@ -23,7 +19,7 @@ export async function refuseForbiddenHost(
   target: string,
 ): Promise<void> {
   const addresses = await addressesOf(host);
-  if (addresses.some((address) => isIn(LINK_LOCAL, address))) {
+  if (addresses.some(isLinkLocal)) {
     throw invalidProperty(target, `Host '${host}' of '${target}' is a link-local address.`);
   }
   if (allowed.length === 0 || allowed.some((pattern) => isAllowedBy(pattern, host, addresses)))

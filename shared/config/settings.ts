@@ -12,6 +12,14 @@ export type SecretSettings =
   /** Encrypted files; for one machine. */
   { kind: 'file'; folder: string } | { kind: 'keyVault'; url: string };
 
+export interface WebhookSettings {
+  urls: string[];
+  /** Each delivery is signed with all of them: more than one while a secret is replaced. */
+  secrets: string[];
+  /** Whom the receivers are asked to allow: a DNS name. */
+  origin: string;
+}
+
 export interface Settings {
   storage: StorageSettings;
   secrets: SecretSettings;
@@ -22,6 +30,11 @@ export interface Settings {
   /** Names under which a proxy in front of the service is reached by browsers. */
   publicHosts: string[];
   eventGrid?: { endpoint: string; key?: string };
+  webhooks: WebhookSettings;
+  /** An event is told when a target is further behind; 0: none. */
+  latencyWarningSeconds: number;
+  /** An event is told when a slot keeps more WAL on the source, in bytes; 0: none. */
+  slotWarningBytes: number;
   jobs: number;
   retentionDays: number;
   /** How long a failed online database keeps its slot. */
@@ -65,6 +78,15 @@ const httpUrl = z.string().refine((text) => {
   const url = URL.parse(text);
   return url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
 }, 'is no http or https URL');
+
+const WEBHOOK_URL_PROBLEM =
+  'has something that is no http or https URL, or one with a user name or password in it';
+
+function isWebhookUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return false;
+  return url.username === '' && url.password === '';
+}
 
 /** Every variable that pgmove reads, with its description; the documentation is made from this. */
 export const ENVIRONMENT = {
@@ -119,6 +141,40 @@ export const ENVIRONMENT = {
     .optional()
     .describe(
       'Access key of the Event Grid topic. Default: the managed identity (needs an https endpoint).',
+    ),
+  PGMOVE_WEBHOOKS: z
+    .string()
+    .refine((text) => commaSeparated(text).every(isWebhookUrl), WEBHOOK_URL_PROBLEM)
+    .optional()
+    .describe(
+      'Comma-separated http or https URLs that get every event as a signed CloudEvent, beside the topic or without one. Link-local addresses are refused. Default: none.',
+    ),
+  PGMOVE_WEBHOOK_SECRET: z
+    .string()
+    .refine(
+      (text) => commaSeparated(text).every((secret) => secret.length >= 24),
+      'has a secret of less than 24 characters',
+    )
+    .optional()
+    .describe(
+      'Secret that deliveries to webhooks are signed with (HMAC-SHA256): whsec_ and base64, or any text of at least 24 characters. Two, separated by a comma, while one is replaced by the other. Needed with PGMOVE_WEBHOOKS.',
+    ),
+  PGMOVE_WEBHOOK_ORIGIN: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]+$/, 'is no DNS name')
+    .optional()
+    .describe(
+      'DNS name under which webhooks are asked for their consent (WebHook-Request-Origin). Default: the host name of the function app, else pgmove.',
+    ),
+  PGMOVE_LATENCY_WARNING_SECONDS: count(0, 7 * 24 * 3600)
+    .optional()
+    .describe(
+      'Seconds that the target of an online migration may be behind before the event LatencyThresholdExceeded is told. 0: never. Default 300.',
+    ),
+  PGMOVE_SLOT_WARNING_MB: count(0, 100_000_000)
+    .optional()
+    .describe(
+      'Megabytes of WAL that a replication slot may keep on the source before the event SlotThresholdExceeded is told. 0: never. Default 10240.',
     ),
   PGMOVE_JOBS: count(1, 64)
     .optional()
@@ -206,6 +262,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
   const storage = readStorage(given, problems);
   const secrets = readSecrets(given, problems);
+  const webhooks = readWebhooks(given, problems);
   if (problems.length > 0 || !parsed.success || storage === undefined) {
     throw new MigrationError('invalidInput', `The settings are not valid: ${problems.join('; ')}.`);
   }
@@ -220,6 +277,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       values.EVENT_GRID_TOPIC_ENDPOINT === undefined
         ? undefined
         : { endpoint: values.EVENT_GRID_TOPIC_ENDPOINT, key: values.EVENT_GRID_TOPIC_KEY },
+    webhooks,
+    latencyWarningSeconds: values.PGMOVE_LATENCY_WARNING_SECONDS ?? 300,
+    slotWarningBytes: (values.PGMOVE_SLOT_WARNING_MB ?? 10_240) * 1024 ** 2,
     jobs: values.PGMOVE_JOBS ?? 4,
     retentionDays: values.PGMOVE_RETENTION_DAYS ?? 30,
     failedRetentionHours: values.PGMOVE_FAILED_RETENTION_HOURS ?? 24,
@@ -245,6 +305,16 @@ function readStorage(env: NodeJS.ProcessEnv, problems: string[]): StorageSetting
   if (accountName !== undefined) return { kind: 'identity', accountName };
   problems.push('AzureWebJobsStorage or AzureWebJobsStorage__accountName is needed');
   return undefined;
+}
+
+function readWebhooks(env: NodeJS.ProcessEnv, problems: string[]): WebhookSettings {
+  const urls = [...new Set(commaSeparated(env.PGMOVE_WEBHOOKS ?? ''))];
+  const secrets = commaSeparated(env.PGMOVE_WEBHOOK_SECRET ?? '');
+  if (urls.length > 0 && secrets.length === 0) {
+    problems.push('PGMOVE_WEBHOOK_SECRET is needed with PGMOVE_WEBHOOKS');
+  }
+  const origin = env.PGMOVE_WEBHOOK_ORIGIN ?? env.WEBSITE_HOSTNAME ?? 'pgmove';
+  return { urls, secrets, origin };
 }
 
 function readSecrets(env: NodeJS.ProcessEnv, problems: string[]): SecretSettings {

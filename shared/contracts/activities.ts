@@ -111,7 +111,10 @@ export interface ActivityMap {
     /** `isFresh`: no run has begun with it yet. */
     output: { database: string; isFresh: boolean; online: boolean } | { database: null };
   };
-  completeMigration: { input: MigrationInput & { failure?: string }; output: { state: string } };
+  completeMigration: {
+    input: MigrationInput & { failure?: string; failureKind?: MigrationErrorKind };
+    output: { state: string };
+  };
 
   /** Online, before the slot: REPLICA IDENTITY FULL where it is wanted and needed. */
   prepareSource: { input: DatabaseInput; output: null };
@@ -159,6 +162,8 @@ export interface ActivityMap {
     input: DatabaseInput & {
       outcome: 'Succeeded' | 'Failed' | 'Canceled';
       message: string;
+      /** Of a failure that is one error. */
+      kind?: MigrationErrorKind;
       /** Keep the snapshot, so that a resume copies only the tables that failed. */
       keepSnapshot: boolean;
     };

@@ -23,6 +23,8 @@ export const EVENTS = {
 export const QUEUES = {
   /** A row has unpublished events; the message is an OutboxMessage. */
   outbox: 'outbox',
+  /** A destination has events of a migration to get; the message is a DeliveryMessage. */
+  eventDeliveries: 'event-deliveries',
   /** From the replicator; the message is a ReplicationStatusMessage. */
   replicationStatus: 'replication-status',
   /** To the replicator: a row of Replications has a new desired phase. */
@@ -39,6 +41,12 @@ export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 
 /** Which row's outbox to publish: a migration's, or a database's. */
 export type OutboxMessage = { ref: MigrationRef } | { migrationId: string; database: string };
+
+export interface DeliveryMessage {
+  migrationId: string;
+  /** Id of the destination. */
+  destination: string;
+}
 
 export interface ReplicationStatusMessage {
   migrationId: string;

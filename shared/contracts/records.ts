@@ -1,3 +1,4 @@
+import type { ErrorCode } from './eventTypes.ts';
 import type { DatabaseState, MigrationState, TableState } from './status.ts';
 import type { TlsMode } from './tls.ts';
 
@@ -226,6 +227,12 @@ export interface DatabaseRecord {
   bytesTotal: number;
   tablesTotal: number;
   message: string;
+  /** What kind of failure `message` tells of; absent unless Failed. */
+  errorCode?: ErrorCode;
+  /** Tables of which it was told in this run that they failed, by id. */
+  toldTables?: string[];
+  /** Thresholds that the stream is beyond, told once, and since when (ISO 8601). */
+  beyond?: { latencySince?: string; slotSince?: string };
   /** Place in the order of work: the largest database first. */
   order: number;
   /** Which lane of which run (its instance) has taken the database. */
@@ -378,7 +385,7 @@ export interface StreamStatus {
 
 /** A state change, first in a row's outbox, then a row of Events. */
 export interface EventRecord {
-  /** CloudEvents type without the prefix: `MigrationStateChanged`. */
+  /** CloudEvents type without the prefix: `MigrationStateChanged`; see eventTypes.ts. */
   type: string;
   /** The ARM id of the target server, lower case. */
   source: string;

@@ -1,5 +1,6 @@
 import { MigrationError } from '../errors/migrationError.ts';
-import { databaseEvent, migrationEvent } from './events.ts';
+import { databaseEvent, EVENT_TEXT_LIMIT, migrationEvent } from './events.ts';
+import type { ErrorCode, MigrationCounters } from './eventTypes.ts';
 import type { DatabaseRecord, EventRecord, MigrationRecord, MigrationRef } from './records.ts';
 import { isDatabaseEnded, isEnded } from './status.ts';
 import type { DatabaseState, MigrationState } from './status.ts';
@@ -8,6 +9,12 @@ import type { DatabaseState, MigrationState } from './status.ts';
 export interface Transition<T> {
   record: T;
   events: EventRecord[];
+}
+
+/** What the events of an end tell besides the states. */
+export interface EndDetails {
+  errorCode?: ErrorCode;
+  counters?: MigrationCounters;
 }
 
 /**
@@ -21,6 +28,7 @@ export function transitionMigration(
   record: MigrationRecord,
   to: MigrationState,
   now: string,
+  details: EndDetails = {},
 ): Transition<MigrationRecord> {
   const from = record.status;
   if (isSameState(from, to)) return { record, events: [] };
@@ -36,7 +44,7 @@ export function transitionMigration(
     lastModifiedOn: now,
     endedOn: isEnded(to) ? now : undefined,
   };
-  return { record: next, events: migrationEvents(next, from, now) };
+  return { record: next, events: migrationEvents(next, from, now, details) };
 }
 
 /**
@@ -62,20 +70,12 @@ export function transitionDatabase(
   const next: DatabaseRecord = {
     ...record,
     endedOn: isDatabaseEnded(to) ? now : undefined,
+    errorCode: undefined,
     ...change,
     state: to,
   };
-  const types = [
-    'DatabaseStateChanged',
-    ...(to === 'WaitingForCutoverTrigger' ? ['CutoverReady'] : []),
-  ];
-  const message = next.message.slice(0, TEXT_LIMIT);
-  const data = { state: to, previousState: from, message };
-  return { record: next, events: types.map((type) => databaseEvent(type, ref, next, now, data)) };
+  return { record: next, events: databaseEvents(ref, next, from, now) };
 }
-
-/** An event is small, however many tables a message names. */
-const TEXT_LIMIT = 2_000;
 
 /** Gates and steps before anything is copied, in any order: a wake-up may lead back to the start. */
 const BEFORE_COPY: ReadonlySet<string> = new Set([
@@ -142,22 +142,66 @@ function migrationEvents(
   record: MigrationRecord,
   from: MigrationState,
   now: string,
+  details: EndDetails,
 ): EventRecord[] {
-  const to = record.status;
-  const data = {
+  const { ref, status: to, startedOn } = record;
+  const change = {
     state: to.state,
     subState: to.subState,
     previousState: from.state,
     previousSubState: from.subState,
-    ...('error' in to ? { error: to.error.slice(0, TEXT_LIMIT) } : {}),
   };
-  const types = ['MigrationStateChanged'];
-  if (from.subState === 'ValidationInProgress' && to.state !== 'Canceled') {
-    types.push('ValidationCompleted');
+  const { counters } = details;
+  const counted = counters === undefined ? {} : { counters };
+  const failure =
+    'error' in to
+      ? {
+          error: to.error.slice(0, EVENT_TEXT_LIMIT),
+          errorCode:
+            to.state === 'ValidationFailed' ? 'validationFailed' : (details.errorCode ?? 'other'),
+        }
+      : undefined;
+  const data = { ...change, ...failure, ...counted };
+  const changed = migrationEvent('MigrationStateChanged', ref, now, data);
+  if (to.subState === 'WaitingForCutoverTrigger') {
+    const { state, previousState } = change;
+    return [changed, migrationEvent('CutoverReady', ref, now, { state, previousState })];
   }
-  if (to.subState === 'WaitingForCutoverTrigger') types.push('CutoverReady');
-  if (to.state === 'Succeeded') types.push('MigrationSucceeded');
-  if (to.state === 'Failed' || to.state === 'ValidationFailed') types.push('MigrationFailed');
-  if (to.state === 'Canceled') types.push('MigrationCanceled');
-  return types.map((type) => migrationEvent(type, record.ref, now, data));
+  if (!isEnded(to)) return [changed];
+  const durationSeconds = Math.max(0, (Date.parse(now) - Date.parse(startedOn)) / 1000);
+  const end = { ...change, startedOn, endedOn: now, durationSeconds, ...counted };
+  if (failure !== undefined) {
+    return [changed, migrationEvent('MigrationFailed', ref, now, { ...end, ...failure })];
+  }
+  const type = to.state === 'Canceled' ? 'MigrationCanceled' : 'MigrationSucceeded';
+  return [changed, migrationEvent(type, ref, now, end)];
+}
+
+function databaseEvents(
+  ref: MigrationRef,
+  row: DatabaseRecord,
+  previousState: DatabaseState,
+  now: string,
+): EventRecord[] {
+  const { state, targetDatabase, operation, errorCode, atGateSince } = row;
+  const changed = databaseEvent('DatabaseStateChanged', ref, row, now, {
+    targetDatabaseName: targetDatabase,
+    state,
+    previousState,
+    operation,
+    message: row.message.slice(0, EVENT_TEXT_LIMIT),
+    ...(errorCode === undefined ? {} : { errorCode }),
+    counters: {
+      tables: row.tablesTotal,
+      tablesCompleted: row.completedTables,
+      tablesFailed: row.erroredTables,
+      rowsCopied: row.rowsCopied,
+      bytesCopied: row.bytesCopied,
+      bytesTotal: row.bytesTotal,
+    },
+  });
+  if (state !== 'WaitingForCutoverTrigger') return [changed];
+  const waitingSince = atGateSince === undefined ? {} : { waitingSince: atGateSince };
+  const ready = { state, previousState, ...waitingSince };
+  return [changed, databaseEvent('CutoverReady', ref, row, now, ready)];
 }

@@ -1,20 +1,21 @@
 import type { OutboxMessage } from '../contracts/names.ts';
-import type { OutboxEntry, StoredEvent, Stores } from '../state/storeInterfaces.ts';
-import type { EventSink } from './eventSink.ts';
+import type { DestinationName, OutboxEntry, Stores } from '../state/storeInterfaces.ts';
+import { requestDelivery } from './dispatch.ts';
 
 /**
- * Publishes the events of one row: into the table, to the sink, then out of the row's outbox.
- * Whatever fails in between, they come again with the same ids and sequence numbers.
+ * Takes the events of one row into the log: into the table with their numbers, then known to every
+ * destination, then out of the row's outbox. Whatever fails in between, they come again with the
+ * same ids and numbers. No destination is waited for.
  *
  * @returns How many there were.
  */
 export function publishOutbox(
   stores: Stores,
-  sink: EventSink | undefined,
+  destinations: readonly DestinationName[],
   message: OutboxMessage,
 ): Promise<number> {
   const migrationId = 'ref' in message ? message.ref.id : message.migrationId;
-  return oneByOne(migrationId, () => publishRow(stores, sink, message));
+  return oneByOne(migrationId, () => publishRow(stores, destinations, message));
 }
 
 const publishing = new Map<string, Promise<unknown>>();
@@ -36,17 +37,17 @@ async function oneByOne<R>(migrationId: string, work: () => Promise<R>): Promise
 
 async function publishRow(
   stores: Stores,
-  sink: EventSink | undefined,
+  destinations: readonly DestinationName[],
   message: OutboxMessage,
 ): Promise<number> {
   const { entries, migrationId, clear } = await readOutbox(stores, message);
   if (entries.length === 0) return 0;
-  const numbers = await stores.events.append(migrationId, entries);
-  const stored = entries.map((entry, index): StoredEvent => {
-    return { ...entry, sequence: numbers[index] ?? 0 };
-  });
-  await sink?.send(stored);
+  const last = Math.max(...(await stores.events.append(migrationId, entries)));
+  await Promise.all(destinations.map((one) => stores.deliveries.note(migrationId, one, last)));
   await clear(entries.map((entry) => entry.id));
+  for (const { id } of destinations) {
+    await requestDelivery(stores, { migrationId, destination: id });
+  }
   return entries.length;
 }
 
@@ -74,10 +75,13 @@ async function readOutbox(stores: Stores, message: OutboxMessage): Promise<RowOu
 }
 
 /** Publishes every row whose message was lost; one that fails does not keep the others back. */
-export async function sweepOutboxes(stores: Stores, sink: EventSink | undefined): Promise<void> {
+export async function sweepOutboxes(
+  stores: Stores,
+  destinations: readonly DestinationName[],
+): Promise<void> {
   const failures: unknown[] = [];
   const publish = (message: OutboxMessage) =>
-    publishOutbox(stores, sink, message).catch((error: unknown) => failures.push(error));
+    publishOutbox(stores, destinations, message).catch((error: unknown) => failures.push(error));
   for await (const record of stores.migrations.listEverywhere({ hasOutbox: true })) {
     await publish({ ref: record.ref });
   }

@@ -18,6 +18,7 @@ const TABLES = {
   events: 'Events',
   samples: 'Samples',
   marks: 'ChangeMarks',
+  deliveries: 'Deliveries',
 } as const;
 
 export type TableKind = keyof typeof TABLES;

@@ -1,17 +1,22 @@
 import type { TransactionAction } from '@azure/data-tables';
+import type { QueueProblem, Refusal } from '../contracts/deliveries.ts';
 import type { EventRecord } from '../contracts/records.ts';
 import { MigrationError } from '../errors/migrationError.ts';
 import type { Clients } from './clients.ts';
 import { encodeKey } from './keys.ts';
 import { partitionFilter } from './recordTable.ts';
 import { isConflict, isMissing } from './statusCodes.ts';
-import type { EventStore, OutboxEntry } from './storeInterfaces.ts';
+import type { EventStore, LoggedEvent, OutboxEntry } from './storeInterfaces.ts';
 
 const HEAD = 'head';
 const MAX_ATTEMPTS = 100;
 const DELETIONS_PER_TRANSACTION = 100;
 
 type RawRow = Record<string, unknown>;
+
+/** Prefixes: of the property with a refusal, and of the row with what went wrong with a queue. */
+const REFUSED_BY = 'refusedBy_';
+const PROBLEM_OF = 'problem-';
 
 const sequenceKey = (sequence: number) => `seq-${String(sequence).padStart(12, '0')}`;
 const idKey = (id: string) => `id-${encodeKey(id)}`;
@@ -29,7 +34,7 @@ interface Head {
 }
 
 /**
- * A migration's events are one partition with three kinds of rows: `seq-…` the event, `id-…` the
+ * A migration's events are one partition with rows of these kinds: `seq-…` the event, `id-…` the
  * sequence number that an id got, and `head` the last number given. One transaction writes all
  * three, guarded by the head's ETag, so that an id gets one number however often it comes.
  */
@@ -120,14 +125,58 @@ export function openEventStore(clients: Clients): EventStore {
 
     list: async function* (migrationId) {
       const client = await clients.table('events');
-      const filter = `${partitionFilter(encodeKey(migrationId))} and RowKey ge 'seq-' and RowKey lt 'seq.'`;
+      const filter = sequenceFilter(migrationId, 0);
       for await (const row of client.listEntities<RawRow>({ queryOptions: { filter } })) {
-        yield {
-          sequence: Number(row.sequence),
-          id: String(row.id),
-          event: JSON.parse(String(row.event)) as EventRecord,
-        };
+        yield loggedEvent(row);
       }
+    },
+
+    page: async (migrationId, { after, top }) => {
+      const client = await clients.table('events');
+      const filter = sequenceFilter(migrationId, after);
+      const pages = client
+        .listEntities<RawRow>({ queryOptions: { filter } })
+        .byPage({ maxPageSize: top });
+      // The service may answer a page without rows and with a continuation.
+      for await (const page of pages) {
+        if (page.length > 0) return page.map(loggedEvent);
+      }
+      return [];
+    },
+
+    noteRefusal: async (migrationId, sequence, refusal) => {
+      const client = await clients.table('events');
+      // A property of its own for each destination: none overwrites another one's.
+      const name = `${REFUSED_BY}${refusal.destination.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
+      const partitionKey = encodeKey(migrationId);
+      const row = { partitionKey, rowKey: sequenceKey(sequence), [name]: JSON.stringify(refusal) };
+      await client.updateEntity(row, 'Merge').catch((error: unknown) => {
+        // Purged meanwhile.
+        if (!isMissing(error)) throw error;
+      });
+    },
+
+    noteProblem: async (migrationId, queue, now) => {
+      const client = await clients.table('events');
+      const key = { partitionKey: encodeKey(migrationId), rowKey: `${PROBLEM_OF}${queue}` };
+      const known = await read(key.partitionKey, key.rowKey);
+      // Two at once count as one: that it happened is what matters.
+      const row = { ...key, queue, count: Number(known?.count ?? 0) + 1, lastOn: now };
+      await client.upsertEntity(row, 'Replace');
+    },
+
+    problems: async (migrationId) => {
+      const client = await clients.table('events');
+      const filter = `${partitionFilter(encodeKey(migrationId))} and RowKey ge '${PROBLEM_OF}' and RowKey lt 'problem.'`;
+      const found: QueueProblem[] = [];
+      for await (const row of client.listEntities<RawRow>({ queryOptions: { filter } })) {
+        found.push({
+          queue: String(row.queue),
+          count: Number(row.count),
+          lastOn: String(row.lastOn),
+        });
+      }
+      return found;
     },
 
     deleteAll: async (migrationId) => {
@@ -143,6 +192,23 @@ export function openEventStore(clients: Clients): EventStore {
         await client.submitTransaction(actions.slice(i, i + DELETIONS_PER_TRANSACTION));
       }
     },
+  };
+}
+
+function sequenceFilter(migrationId: string, after: number): string {
+  const partition = partitionFilter(encodeKey(migrationId));
+  return `${partition} and RowKey gt '${sequenceKey(after)}' and RowKey lt 'seq.'`;
+}
+
+function loggedEvent(row: RawRow): LoggedEvent {
+  const refusals = Object.entries(row)
+    .filter(([name]) => name.startsWith(REFUSED_BY))
+    .map(([, value]) => JSON.parse(String(value)) as Refusal);
+  return {
+    sequence: Number(row.sequence),
+    id: String(row.id),
+    event: JSON.parse(String(row.event)) as EventRecord,
+    refusals,
   };
 }
 

@@ -6,12 +6,12 @@ import type { QueueMessage, QueueStore } from './storeInterfaces.ts';
 /** Messages are base64, as the queue trigger expects them. */
 export function openQueueStore(clients: Clients): QueueStore {
   return {
-    send: async (queue, text, { isKept = false } = {}) => {
+    send: async (queue, text, { isKept = false, delaySeconds = 0 } = {}) => {
       const client = await clients.queue(queue);
-      await client.sendMessage(
-        Buffer.from(text, 'utf8').toString('base64'),
-        isKept ? { messageTimeToLive: -1 } : {},
-      );
+      await client.sendMessage(Buffer.from(text, 'utf8').toString('base64'), {
+        visibilityTimeout: delaySeconds,
+        ...(isKept ? { messageTimeToLive: -1 } : {}),
+      });
     },
 
     receive: async (queue, options = {}) => {

@@ -1,4 +1,5 @@
 import type { CopyWork } from '../contracts/copyWork.ts';
+import type { DeliveryRecord, QueueProblem, Refusal } from '../contracts/deliveries.ts';
 import type {
   DatabaseRecord,
   EventRecord,
@@ -182,11 +183,46 @@ export interface SampleStore {
   deleteAll(migrationId: string, database: string): Promise<void>;
 }
 
+/** With what became of it beside the table. */
+export interface LoggedEvent extends StoredEvent {
+  /** By destinations that refused it for good. */
+  refusals: Refusal[];
+}
+
 export interface EventStore {
   /** Inserts each event unless one of its id is there; either way answers its sequence number. */
   append(migrationId: string, entries: readonly OutboxEntry[]): Promise<number[]>;
   /** In order of their sequence. */
-  list(migrationId: string): AsyncIterable<StoredEvent>;
+  list(migrationId: string): AsyncIterable<LoggedEvent>;
+  /** Those behind a sequence number, in order; at most `top`, and none only when there is none. */
+  page(migrationId: string, options: { after: number; top: number }): Promise<LoggedEvent[]>;
+  noteRefusal(migrationId: string, sequence: number, refusal: Refusal): Promise<void>;
+  /** A queue message about the migration's events was given up. */
+  noteProblem(migrationId: string, queue: string, now: string): Promise<void>;
+  problems(migrationId: string): Promise<QueueProblem[]>;
+  deleteAll(migrationId: string): Promise<void>;
+}
+
+/** Somewhere events go beside the table. */
+export interface DestinationName {
+  id: string;
+  name: string;
+}
+
+export interface DeliveryStore {
+  get(migrationId: string, destination: string): Promise<DeliveryRecord | undefined>;
+  /** Of one migration. */
+  list(migrationId: string): Promise<DeliveryRecord[]>;
+  /** Over all migrations: those with events to deliver, and those of purged migrations. */
+  listOpen(): AsyncIterable<DeliveryRecord>;
+  /** Events up to this sequence number are stored: the destination is to get them. */
+  note(migrationId: string, destination: DestinationName, sequence: number): Promise<void>;
+  /** As MigrationStore.update, without events. */
+  update(
+    migrationId: string,
+    destination: string,
+    change: (record: DeliveryRecord) => DeliveryRecord | undefined,
+  ): Promise<DeliveryRecord>;
   deleteAll(migrationId: string): Promise<void>;
 }
 
@@ -212,8 +248,15 @@ export interface QueueMessage {
 }
 
 export interface QueueStore {
-  /** `isKept`: the message stays until it is deleted. Default: it is gone after seven days. */
-  send(queue: QueueName, text: string, options?: { isKept?: boolean }): Promise<void>;
+  /**
+   * `isKept`: the message stays until it is deleted. Default: it is gone after seven days.
+   * `delaySeconds`: it is not seen before. Default 0.
+   */
+  send(
+    queue: QueueName,
+    text: string,
+    options?: { isKept?: boolean; delaySeconds?: number },
+  ): Promise<void>;
   receive(
     queue: QueueName,
     options?: { max?: number; visibilitySeconds?: number; signal?: AbortSignal },
@@ -230,6 +273,7 @@ export interface Stores {
   events: EventStore;
   samples: SampleStore;
   marks: ChangeMarks;
+  deliveries: DeliveryStore;
   blobs: BlobStore;
   queues: QueueStore;
   /** Creates what is missing; see ensureStores. */

@@ -5,6 +5,7 @@ import { openBlobStore } from './blobStore.ts';
 import { openClients } from './clients.ts';
 import { openDatabaseRows } from './databaseRows.ts';
 import { openDatabaseStore } from './databaseStore.ts';
+import { openDeliveryStore } from './deliveryStore.ts';
 import { openEventStore } from './eventStore.ts';
 import { openMigrationStore } from './migrationStore.ts';
 import { openQueueStore } from './queueStore.ts';
@@ -34,6 +35,7 @@ export function openStores(settings: Settings): Stores {
     events: openEventStore(clients),
     samples: openSampleStore(clients),
     marks,
+    deliveries: openDeliveryStore(clients, blobs),
     blobs,
     queues,
     ensure: () => clients.ensure(),

@@ -1,15 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import * as df from 'durable-functions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { purgeExpired, sweepSecrets, watchMigrations } from '../../functions/durable/watchdog.ts';
 import { raise } from '../../functions/durable/instances.ts';
 import { transitionMigration } from '../../shared/contracts/transitions.ts';
-import { openEventSink } from '../../shared/notifications/eventSink.ts';
-import { publishOutbox, sweepOutboxes } from '../../shared/notifications/publisher.ts';
-import { sampleDatabase, sampleMigration, toArray } from '../state/fixtures.ts';
+import { sampleDatabase, sampleMigration } from '../state/fixtures.ts';
 import { call, contextOf, putBody, SECRET, SERVER_PATH, startApi } from './fixtures.ts';
 import type { ApiFixture } from './fixtures.ts';
 
@@ -101,73 +97,6 @@ test('an event for an instance that is not there or has ended is no failure', as
 });
 
 describe('events', () => {
-  /** Takes batches as an Event Grid topic does. */
-  async function startSink() {
-    const batches: {
-      headers: NodeJS.Dict<string | string[]>;
-      events: Record<string, unknown>[];
-    }[] = [];
-    const state = { status: 200 };
-    const server = createServer((request, response) => {
-      let text = '';
-      request.setEncoding('utf8').on('data', (part: string) => (text += part));
-      request.on('end', () => {
-        if (state.status === 200) {
-          batches.push({
-            headers: request.headers,
-            events: JSON.parse(text) as Record<string, unknown>[],
-          });
-        }
-        response.writeHead(state.status).end();
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const endpoint = `http://127.0.0.1:${port}/api/events`;
-    const sink = openEventSink({ ...api.settings, eventGrid: { endpoint, key: 'topic-key' } });
-    return { batches, state, sink, stop: () => server.close() };
-  }
-
-  test('go to the topic as CloudEvents, in order, and a failure brings them again unchanged', async () => {
-    const topic = await startSink();
-    const record = sampleMigration();
-    await api.stores.migrations.create(record);
-    await api.stores.migrations.update(record.ref, (r) =>
-      transitionMigration(
-        r,
-        { state: 'Failed', subState: 'Completed', error: 'shop: broken' },
-        LATER.toISOString(),
-      ),
-    );
-    topic.state.status = 400;
-    await expect(publishOutbox(api.stores, topic.sink, { ref: record.ref })).rejects.toThrow();
-    expect(await api.stores.migrations.outbox(record.ref)).toHaveLength(2);
-    topic.state.status = 200;
-    await sweepOutboxes(api.stores, topic.sink);
-    await sweepOutboxes(api.stores, topic.sink);
-    topic.stop();
-    expect(await api.stores.migrations.outbox(record.ref)).toEqual([]);
-    const all = topic.batches.flatMap((batch) => batch.events);
-    const own = all.filter((event) => event.subject === `migrations/${record.ref.name}`);
-    expect(own.map((event) => event.type)).toEqual([
-      'pgmove.PostgresMigration.MigrationStateChanged',
-      'pgmove.PostgresMigration.MigrationFailed',
-    ]);
-    expect(own[0]).toMatchObject({
-      specversion: '1.0',
-      id: `${record.ref.id}.2.0`,
-      source:
-        '/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/server',
-      time: LATER.toISOString(),
-      sequence: '000000000001',
-      data: { state: 'Failed', previousState: 'InProgress', error: 'shop: broken', sequence: 1 },
-    });
-    expect(topic.batches[0]?.headers['aeg-sas-key']).toBe('topic-key');
-    expect(topic.batches[0]?.headers['content-type']).toMatch(/cloudevents-batch\+json/);
-    const stored = await toArray(api.stores.events.list(record.ref.id));
-    expect(stored.map((event) => event.sequence)).toEqual([1, 2]);
-  });
-
   test('a state change puts a message on the queue, so that it is published at once', async () => {
     const record = sampleMigration();
     while ((await api.stores.queues.receive('outbox', { max: 32 })).length > 0);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrationEvent } from '../../shared/contracts/events.ts';
+import type { EventRecord, MigrationRef } from '../../shared/contracts/records.ts';
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
 import { decodeKey, encodeKey } from '../../shared/state/keys.ts';
 import { openStores } from '../../shared/state/stores.ts';
@@ -17,6 +18,10 @@ afterAll(() => state.azurite.stop());
 
 const NOW = '2026-01-02T03:04:05.000Z';
 const LARGE = 'ä'.repeat(100_000);
+
+function eventNumber(ref: MigrationRef, i: number): EventRecord {
+  return migrationEvent('CutoverReady', ref, NOW, { state: `${i}`, previousState: '' });
+}
 
 describe('keys', () => {
   test('every text survives, as lower-case letters, digits, hyphens and underscores', () => {
@@ -66,7 +71,7 @@ describe('migrations', () => {
     const writers = Array.from({ length: 12 }, (_, i) =>
       migrations.update(record.ref, (r) => ({
         record: { ...r, tags: { ...r.tags, [`w${i}`]: 'x' }, run: r.run + 1 },
-        events: [migrationEvent('Test', r.ref, NOW, { i })],
+        events: [eventNumber(r.ref, i)],
       })),
     );
     await Promise.all(writers);
@@ -133,12 +138,15 @@ describe('the outbox', () => {
   test('events are in the row until they are cleared, and a later write keeps them', async () => {
     const { migrations } = state.stores;
     const record = sampleMigration();
-    await migrations.create(record, [migrationEvent('Created', record.ref, NOW, {})]);
+    await migrations.create(record, [eventNumber(record.ref, 0)]);
     await migrations.update(record.ref, (r) =>
       transitionMigration(r, { state: 'InProgress', subState: 'MigratingData' }, NOW),
     );
     const outbox = await migrations.outbox(record.ref);
-    expect(outbox.map((entry) => entry.event.type)).toEqual(['Created', 'MigrationStateChanged']);
+    expect(outbox.map((entry) => entry.event.type)).toEqual([
+      'CutoverReady',
+      'MigrationStateChanged',
+    ]);
     await migrations.clearOutbox(record.ref, [outbox[0]?.id ?? '']);
     expect((await migrations.outbox(record.ref)).map((e) => e.id)).toEqual([outbox[1]?.id]);
     const waiting = await toArray(migrations.listEverywhere({ hasOutbox: true }));
@@ -167,7 +175,7 @@ describe('the outbox', () => {
     const { ref } = sampleMigration();
     const entries: OutboxEntry[] = Array.from({ length: 6 }, (_, i) => ({
       id: `${ref.id}.${i}`,
-      event: migrationEvent('Test', ref, NOW, { i }),
+      event: eventNumber(ref, i),
     }));
     const other = openStores(state.settings).events;
     const numbers = (
@@ -182,7 +190,7 @@ describe('the outbox', () => {
     const stored = await toArray(events.list(ref.id));
     expect(stored.map((e) => e.sequence)).toEqual([1, 2, 3, 4, 5, 6]);
     const many = Array.from({ length: 120 }, (_, i): OutboxEntry => {
-      return { id: `${ref.id}.many.${i}`, event: migrationEvent('Test', ref, NOW, { i }) };
+      return { id: `${ref.id}.many.${i}`, event: eventNumber(ref, i) };
     });
     expect(await events.append(ref.id, many)).toEqual(many.map((_, i) => i + 7));
     expect(await other.append(ref.id, many.slice(100))).toEqual(
@@ -281,7 +289,7 @@ describe('rows that several processes write', () => {
     const record = sampleMigration();
     const [mine, other] = [state.stores.migrations, openStores(state.settings).migrations];
     await mine.create({ ...record, run: 0 });
-    const event = migrationEvent('MigrationCreated', record.ref, NOW, {});
+    const event = eventNumber(record.ref, 0);
     const count = async (store: typeof mine) => {
       for (let i = 0; i < 15; i++) {
         await store.update(record.ref, (row) => ({

@@ -1,0 +1,38 @@
+import { app } from '@azure/functions';
+import type { InvocationContext } from '@azure/functions';
+import { QUEUES } from '../shared/contracts/names.ts';
+import type { QueueName } from '../shared/contracts/names.ts';
+import { messageOf } from '../shared/errors/migrationError.ts';
+import { runtime } from '../shared/state/runtime.ts';
+import { queueNameOf } from '../shared/state/storageNames.ts';
+import { migrationIdOf } from './durable/messages.ts';
+
+/**
+ * Messages that failed too often come here, and never go on failing: what they were about is in the
+ * rows, and timers look at those. It is said in the log, and beside the migration's events.
+ */
+async function noteGivenUp(
+  queue: QueueName,
+  entry: unknown,
+  context: InvocationContext,
+): Promise<void> {
+  const migrationId = migrationIdOf(entry);
+  context.error('queue message given up', { queue, migration: migrationId ?? 'unknown' });
+  if (migrationId === undefined) return;
+  try {
+    const { stores } = await runtime();
+    await stores.events.noteProblem(migrationId, queue, new Date().toISOString());
+  } catch (error) {
+    context.error('not noted', { queue, migration: migrationId, error: messageOf(error) });
+  }
+}
+
+const prefix = process.env.PGMOVE_TABLE_PREFIX ?? '';
+
+for (const queue of [QUEUES.outbox, QUEUES.eventDeliveries, QUEUES.replicationStatus]) {
+  app.storageQueue(`${queue}-poison`, {
+    queueName: `${queueNameOf(queue, prefix)}-poison`,
+    connection: 'AzureWebJobsStorage',
+    handler: (entry, context) => noteGivenUp(queue, entry, context),
+  });
+}
