@@ -28,7 +28,7 @@ async function finished() {
     transitionDatabase(ref, row, 'Succeeded', NOW),
   );
   // One row's events are published, the other's are still about to be.
-  await publishOutbox(api.stores, undefined, { ref });
+  await publishOutbox(api.stores, [], { ref });
   await moveIn(api, record, SUCCEEDED);
   return { record, url };
 }

@@ -11,6 +11,9 @@ test('one variable is enough on one machine', () => {
     allowedHosts: [],
     auth: 'key',
     publicHosts: [],
+    webhooks: { urls: [], secrets: [], origin: 'pgmove' },
+    latencyWarningSeconds: 300,
+    slotWarningBytes: 10 * 1024 ** 3,
     jobs: 4,
     retentionDays: 30,
     decodingWorkMemMegabytes: 256,
@@ -49,4 +52,27 @@ test('Azure needs a Key Vault', () => {
 
 test('every variable has a description', () => {
   for (const schema of Object.values(ENVIRONMENT)) expect(schema.description).toBeTruthy();
+});
+
+test('webhooks are URLs without a login, and need a secret to be signed with', () => {
+  const read = (env: NodeJS.ProcessEnv) =>
+    readSettings({ AzureWebJobsStorage: 'UseDevelopmentStorage=true', ...env }).webhooks;
+  const secret = 'a-secret-of-24-characters';
+  expect(
+    read({
+      PGMOVE_WEBHOOKS: 'https://a.example/x, http://10.0.0.1/y,https://a.example/x',
+      PGMOVE_WEBHOOK_SECRET: `${secret},${secret}2`,
+      WEBSITE_HOSTNAME: 'app.example',
+    }),
+  ).toEqual({
+    urls: ['https://a.example/x', 'http://10.0.0.1/y'],
+    secrets: [secret, `${secret}2`],
+    origin: 'app.example',
+  });
+  expect(() => read({ PGMOVE_WEBHOOKS: 'https://a.example' })).toThrow(/PGMOVE_WEBHOOK_SECRET/);
+  for (const url of ['ftp://a.example', 'a.example', 'https://user:hunter2@a.example']) {
+    const env = { PGMOVE_WEBHOOKS: url, PGMOVE_WEBHOOK_SECRET: secret };
+    expect(() => read(env)).toThrow(/PGMOVE_WEBHOOKS has something/);
+    expect(() => read(env)).not.toThrow(/hunter2/);
+  }
 });

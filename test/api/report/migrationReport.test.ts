@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { LARGEST_TABLES } from '../../../shared/api/report/tables.ts';
 import { migrationReportSchema } from '../../../shared/api/report/schema.ts';
 import { PGMOVE_VERSION } from '../../../shared/api/version.ts';
-import { migrationEvent, databaseEvent } from '../../../shared/contracts/events.ts';
+import { migrationEvent } from '../../../shared/contracts/events.ts';
+import { transitionDatabase, transitionMigration } from '../../../shared/contracts/transitions.ts';
 import {
   ENDED,
   finishedDatabase,
@@ -82,30 +83,44 @@ test('of a migration in progress it says so, and claims no end', async () => {
 
 test('the timeline has the states in their order, and what else happened only once', async () => {
   const record = sampleRecord();
-  const states = (state: string, subState: string) => ({ state, subState });
+  const { ref } = record;
+  const { record: moving, events } = transitionMigration(
+    { ...record, status: { state: 'InProgress', subState: 'PerformingPreRequisiteSteps' } },
+    { state: 'InProgress', subState: 'MigratingData' },
+    STARTED,
+  );
+  const failedRow = transitionDatabase(
+    ref,
+    { ...finishedDatabase(ref.id), state: 'InProgress' },
+    'Failed',
+    ENDED,
+    {
+      message: 'why',
+    },
+  );
+  const failed = { state: 'Failed', subState: 'Completed', error: 'shop: why' } as const;
+  const created = migrationEvent('MigrationCreated', ref, STARTED, {
+    state: 'InProgress',
+    subState: 'PerformingPreRequisiteSteps',
+    migrationMode: 'Offline',
+    migrationOption: 'Migrate',
+    databases: ['shop'],
+    databaseCount: 1,
+  });
   const { timeline } = await sampleReport({
     record,
     events: [
-      migrationEvent('MigrationCreated', record.ref, STARTED, {}),
-      migrationEvent(
-        'MigrationStateChanged',
-        record.ref,
-        STARTED,
-        states('InProgress', 'MigratingData'),
-      ),
-      databaseEvent('DatabaseStateChanged', record.ref, { database: 'shop' }, ENDED, {
-        state: 'Failed',
-        message: 'why',
-      }),
-      migrationEvent('MigrationStateChanged', record.ref, ENDED, states('Failed', 'Completed')),
-      migrationEvent('MigrationFailed', record.ref, ENDED, states('Failed', 'Completed')),
+      created,
+      ...events,
+      ...failedRow.events,
+      ...transitionMigration(moving, failed, ENDED).events,
     ],
   });
   expect(timeline).toEqual([
-    { time: STARTED, state: 'Created' },
+    { time: STARTED, state: 'Created', subState: 'PerformingPreRequisiteSteps' },
     { time: STARTED, state: 'InProgress', subState: 'MigratingData' },
     { time: ENDED, databaseName: 'shop', state: 'Failed', message: 'why' },
-    { time: ENDED, state: 'Failed', subState: 'Completed' },
+    { time: ENDED, state: 'Failed', subState: 'Completed', message: 'shop: why' },
   ]);
 });
 
