@@ -4,6 +4,7 @@ import { apiFunction } from './call.ts';
 import { cancelMigration, patchMigration } from './changeMigration.ts';
 import { getSourceDatabaseList, testConnectivity } from './connectivity.ts';
 import { createMigration } from './createMigration.ts';
+import { listEvents } from './listEvents.ts';
 import { listSamples } from './listSamples.ts';
 import { listTables } from './listTables.ts';
 import { checkNameAvailability, readMigrations } from './readMigrations.ts';
@@ -70,6 +71,11 @@ export const API_ROUTES: readonly ApiRoute[] = [
     name: 'migrationReport',
     route: `${MIGRATIONS}/{migrationName}/report`,
     handler: apiFunction({ GET: readReport }),
+  },
+  {
+    name: 'migrationEvents',
+    route: `${MIGRATIONS}/{migrationName}/events`,
+    handler: apiFunction({ GET: listEvents }),
   },
   {
     name: 'migrationTables',

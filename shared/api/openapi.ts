@@ -4,6 +4,7 @@ import {
   connectivitySchema,
   sourceDatabaseListSchema,
 } from './connectivity.ts';
+import { eventListSchema } from './events.ts';
 import { SERVER_ROUTE } from './path.ts';
 import { MEDIA_TYPES, REPORT_FORMATS, TABLE_CHOICES } from './report/format.ts';
 import { migrationReportSchema } from './report/schema.ts';
@@ -40,6 +41,7 @@ const COMPONENTS = [
   nameAvailabilitySchema,
   sampleListSchema,
   tableListSchema,
+  eventListSchema,
   validationReportSchema,
   migrationReportSchema,
   connectionBodySchema,
@@ -175,6 +177,17 @@ const OPERATIONS: readonly Operation[] = [
     ],
     answers: { 200: { schema: 'MigrationReport', description: 'The report.' } },
     alsoAs: [MEDIA_TYPES.markdown, MEDIA_TYPES.html],
+  },
+  {
+    path: `${MIGRATION}/events`,
+    method: 'get',
+    operationId: 'Migrations_ListEvents',
+    summary: 'An addition of pgmove: what happened to a migration, and who was told of it.',
+    query: [
+      text('after', 'Only events behind this sequence number.'),
+      text('$top', 'Items of a page, 1 to 1000; default 100.'),
+    ],
+    answers: { 200: { schema: 'MigrationEventList', description: 'A page, oldest first.' } },
   },
   {
     path: `${MIGRATION}/databases/{databaseName}/tables`,

@@ -137,11 +137,13 @@ export function openEventStore(clients: Clients): EventStore {
       const pages = client
         .listEntities<RawRow>({ queryOptions: { filter } })
         .byPage({ maxPageSize: top });
-      // The service may answer a page without rows and with a continuation.
+      const events: LoggedEvent[] = [];
+      // The service may answer less than a page, even nothing, and a continuation.
       for await (const page of pages) {
-        if (page.length > 0) return page.map(loggedEvent);
+        events.push(...page.map(loggedEvent));
+        if (events.length >= top) break;
       }
-      return [];
+      return events.slice(0, top);
     },
 
     noteRefusal: async (migrationId, sequence, refusal) => {
