@@ -49,7 +49,9 @@ export const eventListSchema = z
           lastOn: timestamp,
         }),
       )
-      .describe('Queue messages about these events that failed too often; timers did without them.'),
+      .describe(
+        'Queue messages about these events that failed too often; timers did without them.',
+      ),
   })
   .meta({ id: 'MigrationEventList' });
 

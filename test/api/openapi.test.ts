@@ -28,6 +28,7 @@ test('has every operation, and every property of the resource', () => {
     'Migrations_GetReport',
     'Migrations_GetValidation',
     'Migrations_ListByTargetServer',
+    'Migrations_ListEvents',
     'Migrations_ListSamples',
     'Migrations_ListTables',
     'Migrations_Purge',
