@@ -2,7 +2,9 @@ import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import { authLevelOf } from './http/access.ts';
 import { answerHealth, answerOpenapi, redirectToDashboard } from './http/document.ts';
+import { listEverywhere } from './http/listEverywhere.ts';
 import { API_ROUTES } from './http/routes.ts';
+import { answerWebFile } from './http/webFiles.ts';
 import { runtime } from '../shared/state/runtime.ts';
 
 // Tables, queues and packages are there before the first request needs them. What fails is tried
@@ -23,6 +25,13 @@ for (const { name, route, handler } of API_ROUTES) {
   });
 }
 
+app.http('migrationListEverywhere', {
+  route: 'providers/Microsoft.DBforPostgreSQL/migrations',
+  methods: ['GET'],
+  authLevel,
+  handler: listEverywhere,
+});
+
 app.http('openapi', {
   route: 'openapi.json',
   methods: ['GET'],
@@ -42,4 +51,12 @@ app.http('home', {
   methods: ['GET'],
   authLevel: 'anonymous',
   handler: redirectToDashboard,
+});
+
+// The page holds no data; the API behind it asks who it is.
+app.http('dashboard', {
+  route: 'ui/{*path}',
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: answerWebFile,
 });

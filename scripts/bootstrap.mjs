@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chromiumAdvice, findChromium, installChromium } from './bootstrap/chromium.mjs';
 import { buildIfNeeded } from './build.mjs';
 import { findPostgres, installPostgres, installationAdvice } from './bootstrap/postgres.mjs';
 import { packagesAreCurrent, pinnedNode } from './bootstrap/packages.mjs';
@@ -20,6 +21,7 @@ const TASKS = {
   test: {
     program: ['node_modules/vitest/vitest.mjs', 'run'],
     needs: ['server', 'client', 'wal2json'],
+    needsBrowser: true,
   },
   'test:slow': {
     program: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.slow.config.ts'],
@@ -30,6 +32,11 @@ const TASKS = {
   'check:images': { program: ['dist/scripts/images/main.js'], needs: [] },
   start: { program: ['dist/cli/main.js', 'up'], needs: ['client'] },
   pgmove: { program: ['dist/cli/main.js'], needs: [] },
+  screenshots: {
+    program: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.screenshots.config.ts'],
+    needs: ['server', 'client', 'wal2json'],
+    needsBrowser: true,
+  },
 };
 
 async function main() {
@@ -46,6 +53,7 @@ async function main() {
   };
   const isOnline = args.includes('--online') || args.includes('online');
   preparePostgres(isOnline ? [...new Set([...task.needs, 'wal2json'])] : task.needs);
+  if (task.needsBrowser) prepareChromium();
   if (!buildIfNeeded(root, node)) process.exit(1);
   if (!existsSync(path.join(root, task.program[0]))) fail(`${task.program[0]} does not exist.`);
   await hand(
@@ -98,6 +106,12 @@ function preparePostgres(needs) {
   if (installPostgres(note)) found = findPostgres();
   const missing = needs.filter((part) => found[part] === undefined);
   if (missing.length > 0) fail(installationAdvice(missing));
+}
+
+function prepareChromium() {
+  if (findChromium() !== undefined) return;
+  if (installChromium(note) && findChromium() !== undefined) return;
+  fail(chromiumAdvice());
 }
 
 /** Runs the program in this one's place: signals are passed on, its exit code is ours. */

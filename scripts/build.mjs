@@ -1,4 +1,4 @@
-// `npm run build`: TypeScript to dist/, the files that the code reads beside it, and nothing of
+// `npm run build`: TypeScript to dist/, the dashboard, the files that the code reads beside it, and nothing of
 // what is no longer in the sources (the host would load a function that was deleted).
 import { spawnSync } from 'node:child_process';
 import {
@@ -17,6 +17,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** Files that are read at run time from beside the compiled code. */
 const COPIED = /\.(sql|json)$/;
+/** Built by Vite; the other folders by the TypeScript compiler. */
+const DASHBOARD = 'web';
 const OUTPUT = /\.js(\.map)?$/;
 
 /**
@@ -41,11 +43,23 @@ export function build(root, node = process.execPath) {
     }
     removeOrphans(path.join(dist, folder), path.join(root, folder));
   }
-  if (result.status !== 0) return false;
+  if (result.status !== 0 || !buildDashboard(root, node)) return false;
   // The time of the start: a source that changed during the build must count as newer.
   writeFileSync(stampOf(root), '');
   utimesSync(stampOf(root), startedAt, startedAt);
   return true;
+}
+
+/** Vite puts the dashboard into dist/web, where the function app looks for it. */
+function buildDashboard(root, node) {
+  const folder = path.join(root, DASHBOARD);
+  if (!existsSync(folder)) return true;
+  const vite = path.join(root, 'node_modules/vite/bin/vite.js');
+  const result = spawnSync(node, [vite, 'build', folder, '--logLevel', 'warn'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  return result.status === 0;
 }
 
 /** Builds when a source is newer than the last build. */
@@ -59,7 +73,9 @@ function isCurrent(root) {
   const isOlder = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs < stamp.mtimeMs;
   if (!['tsconfig.json', 'tsconfig.build.json'].every((name) => isOlder(path.join(root, name))))
     return false;
-  return sourceFolders(root).every((folder) => {
+  const folders = [...sourceFolders(root), DASHBOARD];
+  return folders.every((folder) => {
+    if (!existsSync(path.join(root, folder))) return true;
     for (const file of filesIn(path.join(root, folder), true)) if (!isOlder(file)) return false;
     return true;
   });

@@ -26,6 +26,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   try {
     process.stdout.write(
       `pgmove is running.\n` +
+        `  Dashboard  ${new URL('/ui/', stack.url).href}\n` +
         `  API        ${stack.url}\n` +
         `  OpenAPI    ${new URL('/openapi.json', stack.url).href}\n` +
         `  State      ${folder} (logs in ${folder}/logs)\n` +

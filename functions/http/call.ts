@@ -36,15 +36,13 @@ const DRAIN_LIMIT = 16 * BODY_LIMIT;
 /** The host hands every method to the function, which refuses the ones it has not: 405, not 404. */
 export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
   return async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
-    try {
-      const handler = handlers[request.method as Method];
-      if (handler === undefined) return methodNotAllowed(request.method, Object.keys(handlers));
-      const opened = await runtime();
-      refuseForeignPage(request, opened.settings.publicHosts);
-      requireRole(request, opened.settings);
-      checkApiVersion(request.query.get('api-version'));
+    const handler = handlers[request.method as Method];
+    if (handler === undefined) {
+      return withHeaders(methodNotAllowed(request.method, Object.keys(handlers)), context);
+    }
+    return answerChecked(request, context, (opened) => {
       const path = parseServerPath(request.params);
-      const answer = await handler({
+      return handler({
         ...opened,
         request,
         context,
@@ -53,11 +51,25 @@ export function apiFunction(handlers: Partial<Record<Method, ApiHandler>>) {
         migrationName: request.params.migrationName ?? '',
         client: df.getClient(context),
       });
-      return withHeaders(answer, context);
-    } catch (error) {
-      return withHeaders(errorAnswer(error, context), context);
-    }
+    });
   };
+}
+
+/** What every answer of the API goes through: who asks, in which version, and how errors are told. */
+export async function answerChecked(
+  request: HttpRequest,
+  context: InvocationContext,
+  answer: (opened: Runtime) => Promise<ApiAnswer>,
+): Promise<HttpResponseInit> {
+  try {
+    const opened = await runtime();
+    refuseForeignPage(request, opened.settings.publicHosts);
+    requireRole(request, opened.settings);
+    checkApiVersion(request.query.get('api-version'));
+    return withHeaders(await answer(opened), context);
+  } catch (error) {
+    return withHeaders(errorAnswer(error, context), context);
+  }
 }
 
 function withHeaders(answer: ApiAnswer, context: InvocationContext): HttpResponseInit {

@@ -106,12 +106,12 @@ export function installPostgres(note) {
   }
 }
 
-function installOf(...packages) {
+export function installOf(...packages) {
   return ['install', '-y', '-qq', '--no-install-recommends', ...packages];
 }
 
 /** How apt-get is to be called, or undefined where it may not be. */
-function installerPrefix() {
+export function installerPrefix() {
   if (process.platform !== 'linux' || output('apt-get', ['--version']) === undefined)
     return undefined;
   if (process.getuid?.() === 0) return [];
@@ -133,7 +133,7 @@ function avoidSystemCluster(prefix) {
   return () => rmSync(file, { force: true });
 }
 
-function apt(prefix, args) {
+export function apt(prefix, args) {
   const [program, ...rest] = [
     ...prefix,
     'env',
@@ -165,7 +165,7 @@ export function installationAdvice(missing) {
   ].join('\n');
 }
 
-function output(program, args, environment = process.env) {
+export function output(program, args, environment = process.env) {
   const result = spawnSync(program, args, { encoding: 'utf8', env: environment });
   return result.status === 0 ? result.stdout.trim() : undefined;
 }

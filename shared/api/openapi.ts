@@ -16,6 +16,7 @@ import {
   tableListSchema,
 } from './resource.ts';
 import { nameAvailabilityRequestSchema, patchBodySchema, putBodySchema } from './schemas.ts';
+import { migrationSummaryListSchema, migrationSummarySchema } from './summary.ts';
 import { validationReportSchema } from './validationReport.ts';
 import { CURRENT_API_VERSION, LIST_FILTERS, TABLE_STATES } from './vocabulary.ts';
 
@@ -35,6 +36,8 @@ const errorSchema = z
 const COMPONENTS = [
   migrationSchema,
   migrationListSchema,
+  migrationSummarySchema,
+  migrationSummaryListSchema,
   putBodySchema,
   patchBodySchema,
   nameAvailabilityRequestSchema,
@@ -118,6 +121,13 @@ const OPERATIONS: readonly Operation[] = [
       text('$skiptoken', 'From nextLink.'),
     ],
     answers: { 200: { schema: 'MigrationList', description: 'A page.' } },
+  },
+  {
+    path: '/providers/Microsoft.DBforPostgreSQL/migrations',
+    method: 'get',
+    operationId: 'Migrations_ListEverywhere',
+    summary: 'An addition of pgmove: the migrations of every server, newest first, in short.',
+    answers: { 200: { schema: 'MigrationSummaryList', description: 'All of them.' } },
   },
   {
     path: `/${SERVER_ROUTE}/checkMigrationNameAvailability`,

@@ -29,6 +29,7 @@ test('has every operation, and every property of the resource', () => {
     'Migrations_GetValidation',
     'Migrations_ListByTargetServer',
     'Migrations_ListEvents',
+    'Migrations_ListEverywhere',
     'Migrations_ListSamples',
     'Migrations_ListTables',
     'Migrations_Purge',

@@ -13,8 +13,8 @@ function runTool(file: string, args: string[]): string {
   return result.status === 0 ? '' : `${result.stdout}${result.stderr}` || 'failed without a word';
 }
 
-test('the types are right', () => {
-  expect(runTool('typescript/bin/tsc', ['-p', '.'])).toBe('');
+test.each(['.', 'web', 'test/web'])('the types are right: %s', (folder) => {
+  expect(runTool('typescript/bin/tsc', ['-p', folder])).toBe('');
 });
 
 test('the linter has nothing to say', () => {

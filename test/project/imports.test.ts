@@ -31,6 +31,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   // The pre-checks, the connection URIs and the comparison are the command line's own work, and
   // Azurite is started by the script that the tests use too (docs/decisions).
   'cli/': { ours: ['shared/api/', 'shared/pg/', 'scripts/azurite.ts', 'scripts/stack/'] },
+  // What runs in the browser takes from the service what it takes over HTTP.
+  'web/': { ours: ['shared/api/'], notPackages: /^(?!preact($|\/)|uplot$|vite$)/ },
   'host/': { ours: [], notPackages: /^pg(-|$)/ },
   'shared/': { ours: ['shared/'] },
   // Neither knows of Azure.
@@ -63,7 +65,7 @@ test('imports go one way', () => {
     const { folder, rule } = found;
     const allowed = [folder, ...rule.ours, ...(WITHOUT_SHARED.includes(folder) ? [] : EVERYWHERE)];
     for (const name of importsOf(source)) {
-      const isOurs = /^[a-z]+\//.test(name) && name.endsWith('.ts');
+      const isOurs = /^[a-z]+\//.test(name) && /\.tsx?$/.test(name);
       const isFine = isOurs
         ? allowed.some((prefix) => name.startsWith(prefix))
         : rule.notPackages?.test(name) !== true;

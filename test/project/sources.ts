@@ -15,6 +15,7 @@ const FOLDERS = [
   'scripts',
   'shared',
   'test',
+  'web',
 ];
 
 export interface Source {
@@ -45,7 +46,7 @@ function filesBelow(folder: string): string[] {
 export function readSources(): Source[] {
   return FOLDERS.flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(ts|mjs)$/.test(name))
+      .filter((name) => /\.(tsx?|mjs)$/.test(name))
       .map((name) => ({
         file: `${folder}/${name.replaceAll(path.sep, '/')}`,
         text: readFileSync(path.join(root, folder, name), 'utf8'),

@@ -1,0 +1,221 @@
+import type { ComponentChildren } from 'preact';
+import { useId, useState } from 'preact/hooks';
+
+interface FieldProps {
+  label: string;
+  hint?: ComponentChildren;
+  /** What is wrong with the value; shown and read out with the field. */
+  error?: string;
+}
+
+type Control = {
+  id: string;
+  'aria-describedby': string | undefined;
+  'aria-invalid': boolean | undefined;
+};
+
+function Field({
+  label,
+  hint,
+  error,
+  children,
+}: FieldProps & { children: (control: Control) => ComponentChildren }) {
+  const id = useId();
+  const hintId = `${id}-hint`;
+  const errorId = `${id}-error`;
+  const described = [hint === undefined ? '' : hintId, error === undefined ? '' : errorId];
+  return (
+    <div class={`field${error === undefined ? '' : ' field-wrong'}`}>
+      <label class="field-label" for={id}>
+        {label}
+      </label>
+      {children({
+        id,
+        'aria-describedby': described.filter(Boolean).join(' ') || undefined,
+        'aria-invalid': error === undefined ? undefined : true,
+      })}
+      {hint === undefined ? null : (
+        <p id={hintId} class="field-hint">
+          {hint}
+        </p>
+      )}
+      <p id={errorId} class="field-error" aria-live="polite">
+        {error}
+      </p>
+    </div>
+  );
+}
+
+interface TextFieldProps extends FieldProps {
+  value: string;
+  onValue: (value: string) => void;
+  inputMode?: 'numeric';
+  placeholder?: string;
+  suggestions?: readonly string[];
+  isRequired?: boolean;
+}
+
+export function TextField(props: TextFieldProps) {
+  const { value, onValue, inputMode, placeholder, suggestions, isRequired, ...field } = props;
+  const listId = useId();
+  return (
+    <Field {...field}>
+      {(control) => (
+        <>
+          <input
+            {...control}
+            class="input"
+            type="text"
+            value={value}
+            inputMode={inputMode}
+            placeholder={placeholder}
+            required={isRequired}
+            list={suggestions === undefined ? undefined : listId}
+            autocomplete="off"
+            autocapitalize="off"
+            spellcheck={false}
+            onInput={(event) => onValue(event.currentTarget.value)}
+          />
+          {suggestions === undefined ? null : (
+            <datalist id={listId}>
+              {suggestions.map((text) => (
+                <option key={text} value={text} />
+              ))}
+            </datalist>
+          )}
+        </>
+      )}
+    </Field>
+  );
+}
+
+/** The browser is asked not to remember it. */
+export function PasswordField({
+  value,
+  onValue,
+  ...field
+}: FieldProps & { value: string; onValue: (value: string) => void }) {
+  const [isShown, setShown] = useState(false);
+  // Preact's types know an input as the one or the other.
+  const type = (isShown ? 'text' : 'password') as 'password';
+  return (
+    <Field {...field}>
+      {(control) => (
+        <div class="input-group">
+          <input
+            {...control}
+            class="input"
+            type={type}
+            value={value}
+            autocomplete="new-password"
+            spellcheck={false}
+            onInput={(event) => onValue(event.currentTarget.value)}
+          />
+          <button
+            type="button"
+            class="button"
+            aria-pressed={isShown}
+            aria-label={`Show ${field.label.toLowerCase()}`}
+            onClick={() => setShown(!isShown)}
+          >
+            {isShown ? 'Hide' : 'Show'}
+          </button>
+        </div>
+      )}
+    </Field>
+  );
+}
+
+export interface Choice {
+  value: string;
+  text: string;
+}
+
+export function SelectField(
+  props: FieldProps & {
+    value: string;
+    choices: readonly Choice[];
+    onValue: (value: string) => void;
+  },
+) {
+  const { value, choices, onValue, ...field } = props;
+  return (
+    <Field {...field}>
+      {(control) => (
+        <select
+          {...control}
+          class="input"
+          value={value}
+          onChange={(event) => onValue(event.currentTarget.value)}
+        >
+          {choices.map((choice) => (
+            <option key={choice.value} value={choice.value}>
+              {choice.text}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+export interface RadioChoice extends Choice {
+  hint: string;
+}
+
+/** A few choices that need a word of explanation each. */
+export function RadioGroup(props: {
+  legend: string;
+  name: string;
+  value: string;
+  choices: readonly RadioChoice[];
+  onValue: (value: string) => void;
+}) {
+  const { legend, name, value, choices, onValue } = props;
+  return (
+    <fieldset class="fieldset">
+      <legend class="field-label">{legend}</legend>
+      <div class="radio-cards">
+        {choices.map((choice) => (
+          <label key={choice.value} class="radio-card">
+            <input
+              type="radio"
+              name={name}
+              value={choice.value}
+              checked={choice.value === value}
+              onChange={() => onValue(choice.value)}
+            />
+            <span>
+              <span class="radio-text">{choice.text}</span>
+              <span class="field-hint">{choice.hint}</span>
+            </span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+export function Checkbox(props: {
+  label: ComponentChildren;
+  isChecked: boolean;
+  onChecked: (isChecked: boolean) => void;
+  isDisabled?: boolean;
+  hint?: string;
+}) {
+  const { label, isChecked, onChecked, isDisabled, hint } = props;
+  return (
+    <label class="checkbox">
+      <input
+        type="checkbox"
+        checked={isChecked}
+        disabled={isDisabled}
+        onChange={(event) => onChecked(event.currentTarget.checked)}
+      />
+      <span>
+        {label}
+        {hint === undefined ? null : <span class="field-hint">{hint}</span>}
+      </span>
+    </label>
+  );
+}
