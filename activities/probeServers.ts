@@ -1,6 +1,7 @@
 import * as df from 'durable-functions';
 import { serverEndpoint } from '../shared/api/endpoints.ts';
 import type { Side } from '../shared/api/endpoints.ts';
+import type { Settings } from '../shared/config/settings.ts';
 import type {
   ProbedDatabase,
   ProbeInput,
@@ -22,11 +23,11 @@ interface Looked {
 df.app.activity('probeServers', {
   handler: async (input: unknown): Promise<ProbeOutput> => {
     const { secretId, source, target, withDatabases } = input as ProbeInput;
-    const { secrets } = await runtime();
+    const { secrets, settings } = await runtime();
     const bundle = (await secrets.get(secretId)) ?? {};
     const [onSource, onTarget] = await Promise.all([
-      source === undefined ? undefined : look('source', source, bundle, withDatabases),
-      target === undefined ? undefined : look('target', target, bundle, false),
+      source === undefined ? undefined : look('source', source, bundle, settings, withDatabases),
+      target === undefined ? undefined : look('target', target, bundle, settings, false),
     ]);
     return {
       ...(onSource === undefined ? {} : { source: onSource.probe }),
@@ -40,11 +41,12 @@ async function look(
   side: Side,
   server: ServerSpec,
   bundle: SecretBundle,
+  { allowedHosts }: Settings,
   withDatabases: boolean,
 ): Promise<Looked> {
   try {
     await using session = await openMaintenance(
-      serverEndpoint(server, side, 'postgres', bundle),
+      serverEndpoint(server, side, 'postgres', bundle, allowedHosts),
       'pgmove/probe',
     );
     const probe = await probeServer(session);

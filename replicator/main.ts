@@ -41,6 +41,7 @@ await runReplicator({
   slotWaitMs: settings.slotWaitMinutes * 60_000,
   failedSlotMaxBytes: settings.failedSlotMaxBytes,
   decodingWorkMemMegabytes: settings.decodingWorkMemMegabytes,
+  allowedHosts: settings.allowedHosts,
   leave: leave.signal,
   graceMs: settings.shutdownGraceSeconds * 1000,
   onTurn: health.noteTurn,

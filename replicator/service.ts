@@ -37,6 +37,7 @@ export interface ReplicatorOptions {
   failedSlotMaxBytes: number;
   /** See Settings. */
   decodingWorkMemMegabytes: number;
+  allowedHosts: readonly string[];
   /** Ends the process's work where another replicator can go on; see handOver.ts. */
   leave: AbortSignal;
   /** How long snapshots, which nobody can take over, are held after that, in milliseconds. */
@@ -52,10 +53,10 @@ export interface ReplicatorOptions {
  * leave. Then the streams are handed over, and snapshots held as long as the grace allows.
  */
 export async function runReplicator(options: ReplicatorOptions): Promise<void> {
-  const { stores, secrets, log } = options;
+  const { stores, log } = options;
   const owner = randomUUID();
   const leave = AbortSignal.any([options.leave, options.signal]);
-  await using keeper = new SnapshotKeeper(stores, secrets, (record, generation, reason) => {
+  await using keeper = new SnapshotKeeper(options, (record, generation, reason) => {
     log.warn({ migration: record.ref.id, database: record.database, generation }, 'snapshot lost');
     void observe(record, { phase: 'snapshotLost', generation, reason });
   });

@@ -14,16 +14,24 @@ type HoldRequest = Extract<ReplicationRecord['desired'], { phase: 'holdSnapshot'
 /** Called when a snapshot that was held is gone without having been released. */
 export type LostHandler = (record: ReplicationRecord, generation: number, reason: string) => void;
 
+export interface SnapshotKeeperOptions {
+  stores: Stores;
+  secrets: SecretStore;
+  allowedHosts: readonly string[];
+}
+
 /** The exported snapshots that this process holds, one per database of a migration. */
 export class SnapshotKeeper implements AsyncDisposable {
   readonly #stores: Stores;
   readonly #secrets: SecretStore;
+  readonly #allowedHosts: readonly string[];
   readonly #onLost: LostHandler;
   readonly #held = new Map<string, { generation: number; snapshot: HeldSnapshot }>();
 
-  constructor(stores: Stores, secrets: SecretStore, onLost: LostHandler) {
-    this.#stores = stores;
-    this.#secrets = secrets;
+  constructor(options: SnapshotKeeperOptions, onLost: LostHandler) {
+    this.#stores = options.stores;
+    this.#secrets = options.secrets;
+    this.#allowedHosts = options.allowedHosts;
     this.#onLost = onLost;
   }
 
@@ -76,7 +84,8 @@ export class SnapshotKeeper implements AsyncDisposable {
       throw new Error(`The migration ${ref.name} has ended.`);
     }
     const secrets = (await this.#secrets.get(migration.secretId)) ?? {};
-    return await holdSnapshot(endpointOf(migration, 'source', database, secrets), {
+    const source = endpointOf(migration, 'source', database, secrets, this.#allowedHosts);
+    return await holdSnapshot(source, {
       filter: { include: wish.include, exclude: wish.exclude },
       applicationName: `pgmove/${ref.name}/snapshot`,
       signal,

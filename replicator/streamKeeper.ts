@@ -34,6 +34,7 @@ export interface StreamKeeperOptions {
   slotWaitMs: number;
   failedSlotMaxBytes: number;
   decodingWorkMemMegabytes: number;
+  allowedHosts: readonly string[];
   /** Writes what was observed into the row, and tells whoever waits when `isNews`. */
   observe: (
     record: ReplicationRecord,
@@ -337,7 +338,7 @@ export class StreamKeeper implements AsyncDisposable {
   async #endpoints(
     record: ReplicationRecord,
   ): Promise<{ source: PgEndpoint; target: PgEndpoint; migration: MigrationRecord }> {
-    const { stores, secrets } = this.#options;
+    const { stores, secrets, allowedHosts } = this.#options;
     const migration = await stores.migrations.get(record.ref);
     if (migration === undefined) {
       throw new MigrationError('invalidInput', `The migration ${record.ref.name} is gone.`);
@@ -346,8 +347,8 @@ export class StreamKeeper implements AsyncDisposable {
     const { database } = record;
     const targetName = migration.spec.targetDbNames[database] ?? database;
     return {
-      source: endpointOf(migration, 'source', database, bundle),
-      target: endpointOf(migration, 'target', targetName, bundle),
+      source: endpointOf(migration, 'source', database, bundle, allowedHosts),
+      target: endpointOf(migration, 'target', targetName, bundle, allowedHosts),
       migration,
     };
   }

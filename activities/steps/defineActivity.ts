@@ -96,7 +96,13 @@ async function runActivity<Name extends ActivityName>(
   const watch = watchCancel(stores, ref, database, options.evenWhenCanceled === true);
   const targetName = (name_: string) => record.spec.targetDbNames[name_] ?? name_;
   const endpoint = (side: Side, name_: string) =>
-    endpointOf(record, side, side === 'target' ? targetName(name_) : name_, bundle);
+    endpointOf(
+      record,
+      side,
+      side === 'target' ? targetName(name_) : name_,
+      bundle,
+      settings.allowedHosts,
+    );
   try {
     return await work(input, {
       settings,

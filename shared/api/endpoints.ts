@@ -11,8 +11,9 @@ export function endpointOf(
   side: Side,
   database: string,
   secrets: SecretBundle,
+  allowedHosts: readonly string[],
 ): PgEndpoint {
-  return serverEndpoint(record.spec[side], side, database, secrets);
+  return serverEndpoint(record.spec[side], side, database, secrets, allowedHosts);
 }
 
 /** The same for a server that belongs to no migration. */
@@ -21,6 +22,7 @@ export function serverEndpoint(
   side: Side,
   database: string,
   secrets: SecretBundle,
+  allowedHosts: readonly string[],
 ): PgEndpoint {
   const isSource = side === 'source';
   const password = isSource ? secrets.sourcePassword : secrets.targetPassword;
@@ -31,6 +33,7 @@ export function serverEndpoint(
     password: server.auth === 'entra' ? entraPassword() : password,
     database,
     tls: { ...server.tls, key: isSource ? secrets.sourceTlsKey : secrets.targetTlsKey },
+    allowedHosts,
     ...(server.options === undefined ? {} : { options: server.options }),
   };
 }

@@ -117,7 +117,7 @@ export const ENVIRONMENT = {
     .string()
     .optional()
     .describe(
-      'Comma-separated host names (with * as wildcard), addresses and CIDR ranges that a migration may name as source or target. Default: every host. Link-local addresses are always refused.',
+      'Comma-separated host names (with * as wildcard), addresses and CIDR ranges that a migration may name as source or target, and that are connected to: the addresses are looked at again at each connect. Default: every host. Link-local addresses are always refused.',
     ),
   PGMOVE_AUTH: z
     .enum(['key', 'entra'], 'is neither key nor entra')

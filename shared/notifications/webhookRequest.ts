@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import { isLinkLocal } from '../api/linkLocal.ts';
+import { isLinkLocal } from '../pg/linkLocal.ts';
 import { MigrationError } from '../errors/migrationError.ts';
 
 export interface WebhookRequest {

@@ -1,9 +1,10 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { kindOf } from '../errors/classify.ts';
 import { codeOf, messageOf, MigrationError } from '../errors/migrationError.ts';
+import { guardSocket } from './addressRules.ts';
 import { describeEndpoint } from './endpoint.ts';
 import type { PgEndpoint, TlsSettings } from './endpoint.ts';
 import { isPooled, refuseSharedBackends } from './pooler.ts';
@@ -126,7 +127,11 @@ async function openSession(
     password: endpoint.password ?? '',
     database: endpoint.database,
     ssl,
-    ...(ssl === false && options.plainSocket ? { stream: options.plainSocket } : {}),
+    stream: () =>
+      guardSocket(
+        ssl === false && options.plainSocket ? options.plainSocket() : new Socket(),
+        endpoint.allowedHosts ?? [],
+      ),
     application_name: options.applicationName,
     ...(options.isReplication ? { replication: 'database' } : {}),
     ...(endpoint.options === undefined ? {} : { options: endpoint.options }),

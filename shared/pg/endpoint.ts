@@ -20,6 +20,8 @@ export interface PgEndpoint {
   tls: TlsSettings;
   /** libpq's `options`, sent when connecting (`-c name=value …`); the fixed session wins over it. */
   options?: string;
+  /** Host patterns that are connected to; every host but link-local ones when absent or empty. */
+  allowedHosts?: readonly string[];
 }
 
 /** The same server and login, another database. */

@@ -275,9 +275,9 @@ describe('PUT', () => {
     const sourceOptions = '-c search_path=shop,public -c geqo=off';
     const { record, answer } = await create({ sourceOptions, targetOptions: '' });
     expect(answer.body.properties?.sourceOptions).toBe(sourceOptions);
-    expect(endpointOf(record, 'source', 'shop', {}).options).toBe(sourceOptions);
+    expect(endpointOf(record, 'source', 'shop', {}, []).options).toBe(sourceOptions);
     expect(answer.body.properties).not.toHaveProperty('targetOptions');
-    expect(endpointOf(record, 'target', 'shop', {})).not.toHaveProperty('options');
+    expect(endpointOf(record, 'target', 'shop', {}, [])).not.toHaveProperty('options');
   });
 
   test('the same server is fine with another database', async () => {

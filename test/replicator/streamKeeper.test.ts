@@ -85,6 +85,7 @@ function keeper(change: Partial<StreamKeeperOptions>): {
     log: pino({ level: 'silent' }),
     slotWaitMs: 1_000,
     decodingWorkMemMegabytes: 0,
+    allowedHosts: [],
     failedSlotMaxBytes: 10 * 1024 ** 3,
     observe: (_record, { observed: seen }) => {
       if (seen !== undefined) observed.push(seen);

@@ -81,8 +81,8 @@ test('a side with Entra has a function for its password, the other one its secre
   const { spec } = draftWith({ targetAuth: 'Entra', targetTls: { mode: 'verify-full' } });
   expect(spec.target).toMatchObject({ auth: 'entra', host: 'new.postgres.database.azure.com' });
   const secrets = { sourcePassword: 'a', targetPassword: 'b' };
-  expect(serverEndpoint(spec.target, 'target', 'db', secrets).password).toBeTypeOf('function');
-  expect(serverEndpoint(spec.source, 'source', 'db', secrets).password).toBe('a');
+  expect(serverEndpoint(spec.target, 'target', 'db', secrets, []).password).toBeTypeOf('function');
+  expect(serverEndpoint(spec.source, 'source', 'db', secrets, []).password).toBe('a');
 });
 
 test('no other server gets a token, and none whose certificate is not checked', () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { MigrationError } from '../../errors/migrationError.ts';
 import type { MigrationErrorKind } from '../../errors/migrationError.ts';
+import { allowedAddresses } from '../addressRules.ts';
 import { clientBinaries } from '../clientBinaries.ts';
 import { connect } from '../connect.ts';
 import { describeEndpoint } from '../endpoint.ts';
@@ -103,6 +104,8 @@ export async function dumpEnvironment(
   const password =
     typeof source.password === 'function' ? await source.password() : source.password;
   const { tls } = source;
+  // The program would look the name up itself, and could be led elsewhere than our own connection.
+  const addresses = await allowedAddresses(source.host, source.allowedHosts ?? []);
   const ca = tls.ca ?? (tls.mode.startsWith('verify') ? rootCertificates.join('\n') : undefined);
   // Files that do not exist keep libpq from looking into the home folder.
   return {
@@ -110,7 +113,9 @@ export async function dumpEnvironment(
     LD_LIBRARY_PATH: process.env['LD_LIBRARY_PATH'],
     TMPDIR: process.env['TMPDIR'],
     LC_ALL: 'C',
-    PGHOST: source.host,
+    // A pair for each address, tried in turn; the name is for the check of the certificate.
+    PGHOST: addresses.map(() => source.host).join(','),
+    PGHOSTADDR: addresses.join(','),
     PGPORT: String(source.port),
     PGUSER: source.user,
     PGDATABASE: source.database,
