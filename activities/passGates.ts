@@ -1,9 +1,5 @@
 import type { GateOutcome } from '../shared/contracts/activities.ts';
-import type {
-  DatabaseRecord,
-  MigrationRecord,
-  MigrationSpec,
-} from '../shared/contracts/records.ts';
+import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { WaitingGate } from '../shared/contracts/status.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
@@ -26,8 +22,6 @@ const PATIENCE_MS = 15_000;
 defineActivity('passGates', async ({ ref, delayMs = 0 }, env): Promise<GateOutcome> => {
   const { record } = env;
   const { wanted, spec } = record;
-  const refusal = unavailable(spec);
-  if (refusal !== undefined) return { next: 'failed', message: refusal };
   await moveTo(env, { state: 'InProgress', subState: 'PerformingPreRequisiteSteps' });
   // The replicator will be asked for a snapshot soon: it looks at its queue more often from now on.
   await env.stores.queues.send(QUEUES.replicatorCommands, JSON.stringify({ id: ref.id }));
@@ -84,14 +78,6 @@ async function heldBack(
   const held = schedule(env.record, Date.now());
   if (held !== undefined) return await wait(env, held.gate, held.until);
   return await passReplicationGate(env, names, true);
-}
-
-/** What the resource can ask for and this version cannot do: said before anything is begun. */
-function unavailable(spec: MigrationSpec): string | undefined {
-  if (spec.migrationInstanceResourceId !== undefined) {
-    return 'There is no runtime of that id: leave migrationInstanceResourceId out.';
-  }
-  return undefined;
 }
 
 type State = MigrationRecord['status'];

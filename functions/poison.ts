@@ -4,7 +4,7 @@ import { QUEUES } from '../shared/contracts/names.ts';
 import type { QueueName } from '../shared/contracts/names.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
-import { queueNameOf } from '../shared/state/storageNames.ts';
+import { isFront, queueName } from './durable/deployment.ts';
 import { migrationIdOf } from './durable/messages.ts';
 
 /**
@@ -27,11 +27,15 @@ async function noteGivenUp(
   }
 }
 
-const prefix = process.env.PGMOVE_TABLE_PREFIX ?? '';
+const queues = [
+  QUEUES.replicationStatus,
+  QUEUES.runtimeCommands,
+  ...(isFront ? [QUEUES.outbox, QUEUES.eventDeliveries] : []),
+];
 
-for (const queue of [QUEUES.outbox, QUEUES.eventDeliveries, QUEUES.replicationStatus]) {
+for (const queue of queues) {
   app.storageQueue(`${queue}-poison`, {
-    queueName: `${queueNameOf(queue, prefix)}-poison`,
+    queueName: `${queueName(queue)}-poison`,
     connection: 'AzureWebJobsStorage',
     handler: (entry, context) => noteGivenUp(queue, entry, context),
   });

@@ -5,6 +5,7 @@ import { sweepDeliveries } from '../shared/notifications/dispatch.ts';
 import { sweepOutboxes } from '../shared/notifications/publisher.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
+import { isFront } from './durable/deployment.ts';
 import { dispatcher } from './durable/dispatcher.ts';
 import { watchSessions } from './durable/sessionWatch.ts';
 import { watchStreams } from './durable/streamWatch.ts';
@@ -21,20 +22,24 @@ app.timer('watchdog', {
   extraInputs: [df.input.durableClient()],
   handler: async (_timer, context) => {
     const { stores, settings } = await runtime();
-    warnOf(context, await watchMigrations(stores, df.getClient(context), new Date()));
+    const client = df.getClient(context);
+    warnOf(context, await watchMigrations(stores, client, new Date(), settings.runtime));
     warnOf(context, await watchStreams(stores, new Date(), settings.failedRetentionHours));
     warnOf(context, await watchSessions(stores, new Date()));
   },
 });
 
-app.timer('outboxSweep', {
-  schedule: '45 * * * * *',
-  handler: async (_timer, context) => {
-    const work = dispatcher(await runtime(), context);
-    await sweepDeliveries(work);
-    await sweepOutboxes(work.stores, work.destinations);
-  },
-});
+// Events are published by one deployment.
+if (isFront) {
+  app.timer('outboxSweep', {
+    schedule: '45 * * * * *',
+    handler: async (_timer, context) => {
+      const work = dispatcher(await runtime(), context);
+      await sweepDeliveries(work);
+      await sweepOutboxes(work.stores, work.destinations);
+    },
+  });
+}
 
 app.timer('retentionPurge', {
   schedule: '0 20 * * * *',
@@ -42,7 +47,8 @@ app.timer('retentionPurge', {
   handler: async (_timer, context) => {
     const { stores, settings } = await runtime();
     const client = df.getClient(context);
-    warnOf(context, await purgeExpired(stores, client, new Date(), settings.retentionDays));
+    const { retentionDays, runtime: group } = settings;
+    warnOf(context, await purgeExpired(stores, client, new Date(), retentionDays, group));
   },
 });
 

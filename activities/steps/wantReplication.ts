@@ -26,7 +26,14 @@ export async function wantReplication(
   }
   const announcedOn = isAnnounced ? known.announcedOn : new Date().toISOString();
   if (known === undefined) {
-    await env.stores.replications.put({ ref, observed: { phase: 'none' }, announcedOn, ...wish });
+    const { runtime } = env.record;
+    await env.stores.replications.put({
+      ref,
+      observed: { phase: 'none' },
+      announcedOn,
+      ...(runtime === undefined ? {} : { runtime }),
+      ...wish,
+    });
   } else {
     await env.stores.replications.update(ref.id, database, (row) => ({
       ...row,

@@ -4,6 +4,8 @@ import { parsePort } from '../arguments.ts';
 export interface UpOptions {
   /** The usual one (7071) where it is free when absent. */
   port?: number;
+  /** Id of the worker group to be. */
+  runtime?: string;
 }
 
 export function registerUp(program: Command): void {
@@ -17,6 +19,11 @@ export function registerUp(program: Command): void {
       '--port <number>',
       'port of the API on 127.0.0.1; 0 takes a free one (default: 7071 when it is free)',
       parsePort,
+    )
+    .option(
+      '--runtime <id>',
+      'run a worker group instead, which carries the migrations that name it in migrationInstanceResourceId: ' +
+        'beside the service of this folder, or over the storage that AzureWebJobsStorage names',
     )
     .action(async (options: UpOptions) => {
       const { runUp } = await import('./up.ts');

@@ -3,6 +3,7 @@ import type {
   DeliveryMessage,
   OutboxMessage,
   ReplicationStatusMessage,
+  RuntimeCommand,
 } from '../../shared/contracts/names.ts';
 
 const outboxMessageSchema = z.union([
@@ -13,6 +14,13 @@ const outboxMessageSchema = z.union([
 const deliveryMessageSchema = z.object({
   migrationId: z.string().min(1),
   destination: z.string().min(1),
+});
+
+const refSchema = z.object({ id: z.string(), scope: z.string(), name: z.string() });
+
+const runtimeCommandSchema = z.object({
+  kind: z.enum(['start', 'wake', 'purge']),
+  ref: refSchema,
 });
 
 const replicationStatusSchema = z.object({
@@ -43,4 +51,8 @@ export function migrationIdOf(entry: unknown): string | undefined {
     ])
     .safeParse(entry);
   return data;
+}
+
+export function readRuntimeCommand(entry: unknown): RuntimeCommand {
+  return runtimeCommandSchema.parse(entry);
 }

@@ -17,7 +17,7 @@ export async function watchStreams(
   retentionHours: number,
 ): Promise<unknown[]> {
   const failures: unknown[] = [];
-  for await (const row of stores.replications.list()) {
+  for await (const row of stores.replications.listUnsettled()) {
     if (row.desired.phase !== 'stream') continue;
     await watchOne(stores, row, now, retentionHours).catch((error: unknown) =>
       failures.push(error),

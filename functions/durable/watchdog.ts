@@ -1,4 +1,5 @@
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
+import type { RuntimeId } from '../../shared/contracts/runtimes.ts';
 import { isDatabaseEnded, isEnded } from '../../shared/contracts/status.ts';
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
 import type { SecretStore } from '../../shared/secrets/secretStore.ts';
@@ -21,11 +22,13 @@ export async function watchMigrations(
   stores: Stores,
   client: Instances,
   now: Date,
+  runtime?: RuntimeId,
 ): Promise<unknown[]> {
   const failures: unknown[] = [];
   const youngest = new Date(now.getTime() - GRACE_MS).toISOString();
   for await (const record of stores.migrations.listEverywhere({ ended: false })) {
-    if (record.lastModifiedOn > youngest) continue;
+    // Only the deployment that carries a migration can see its instance.
+    if (record.runtime !== runtime || record.lastModifiedOn > youngest) continue;
     await watchOne(stores, client, record, now).catch((error: unknown) => failures.push(error));
   }
   return failures;
@@ -80,10 +83,12 @@ export async function purgeExpired(
   client: Instances,
   now: Date,
   retentionDays: number,
+  runtime?: RuntimeId,
 ): Promise<unknown[]> {
   const failures: unknown[] = [];
   const endedBefore = new Date(now.getTime() - retentionDays * DAY_MS).toISOString();
   for await (const record of stores.migrations.listEverywhere({ endedBefore })) {
+    if (record.runtime !== runtime) continue;
     await ensurePurge(client, record).catch((error: unknown) => failures.push(error));
   }
   return failures;

@@ -7,7 +7,7 @@ import { patchBodySchema } from '../../shared/api/schemas.ts';
 import type { PatchBody } from '../../shared/api/schemas.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
-import { wake, wakeDatabases } from '../durable/instances.ts';
+import { wakeCarried } from '../durable/carrier.ts';
 import { noteCancel } from '../durable/noteCancel.ts';
 import { answerMigration, requireMigration } from './answers.ts';
 import { readText } from './call.ts';
@@ -28,8 +28,7 @@ export const patchMigration: ApiHandler = async (call) => {
     record: applyPatch(current, databases, body, now),
   }));
   const noted = await noteCancel(call.stores, updated);
-  await wake(call.client, noted);
-  await wakeDatabases(call.client, call.stores, noted);
+  await wakeCarried(call, noted);
   return answerMigration(call, noted);
 };
 
@@ -63,9 +62,6 @@ export const cancelMigration: ApiHandler = async (call) => {
     return { record: { ...current, wanted, lastModifiedOn: new Date().toISOString() } };
   });
   const noted = await noteCancel(call.stores, updated);
-  if (!isEnded(noted.status)) {
-    await wake(call.client, noted);
-    await wakeDatabases(call.client, call.stores, noted);
-  }
+  if (!isEnded(noted.status)) await wakeCarried(call, noted);
   return answerMigration(call, noted);
 };

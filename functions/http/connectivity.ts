@@ -1,9 +1,10 @@
 import { connectionBodySchema, draftConnections } from '../../shared/api/connectivity.ts';
 import type { ConnectionDraft } from '../../shared/api/connectivity.ts';
-import { ApiError } from '../../shared/api/errors.ts';
+import { ApiError, invalidProperty } from '../../shared/api/errors.ts';
 import { refuseForbiddenHost } from '../../shared/api/hostRules.ts';
 import { parseBody } from '../../shared/api/parseBody.ts';
 import type { PutProperties } from '../../shared/api/schemas.ts';
+import { runtimeIdOf } from '../../shared/contracts/runtimes.ts';
 import { runProbe } from '../durable/probe.ts';
 import { readText } from './call.ts';
 import type { ApiCall, ApiHandler } from './call.ts';
@@ -32,6 +33,7 @@ async function readConnections(
   sides: readonly ('source' | 'target')[],
 ): Promise<ConnectionDraft> {
   const body = parseBody(connectionBodySchema, await readText(call.request));
+  refuseOtherRuntime(call, body.properties as PutProperties);
   const draft = draftConnections(call.path, body.properties as PutProperties, sides);
   const { allowedHosts } = call.settings;
   for (const side of ['source', 'target'] as const) {
@@ -44,4 +46,14 @@ async function readConnections(
     await refuseForbiddenHost(server.host, allowedHosts, property);
   }
   return draft;
+}
+
+/** The look is taken from where this deployment runs: another one's network is another one's answer. */
+function refuseOtherRuntime({ settings }: ApiCall, properties: PutProperties): void {
+  const named = properties.migrationInstanceResourceId ?? properties.migrationRuntimeResourceId;
+  if (named === undefined || runtimeIdOf(named) === settings.runtime) return;
+  throw invalidProperty(
+    'properties.migrationInstanceResourceId',
+    `The servers are looked at from the deployment that is asked: ask the worker group '${named}' at its own address, or leave migrationInstanceResourceId out.`,
+  );
 }

@@ -14,9 +14,11 @@ import { instanceIdOf } from '../../shared/contracts/names.ts';
 import type { EventRecord, MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
 import { MigrationError, messageOf } from '../../shared/errors/migrationError.ts';
-import { ensureInstance } from '../durable/instances.ts';
+import type { RuntimeId } from '../../shared/contracts/runtimes.ts';
+import { startCarried } from '../durable/carrier.ts';
 import { answerMigration } from './answers.ts';
 import { readText } from './call.ts';
+import { requireRuntime } from './requireRuntime.ts';
 import type { ApiCall, ApiHandler } from './call.ts';
 
 /**
@@ -31,7 +33,8 @@ export const createMigration: ApiHandler = async (call) => {
   const existing = await call.stores.migrations.find(call.scope, name);
   if (existing !== undefined) return answerExisting(call, existing, hash);
   await refuseHosts(call, draft.spec);
-  const record = recordOf(call, name, draft, hash);
+  const runtime = await requireRuntime(call, draft.spec.migrationInstanceResourceId);
+  const record = recordOf(call, name, draft, hash, runtime);
   const winner = await insert(call, record, draft);
   if (winner !== undefined) return answerExisting(call, winner, hash);
   await startBestEffort(call, record);
@@ -66,7 +69,13 @@ async function answerExisting(call: ApiCall, record: MigrationRecord, hash: stri
   return answerMigration(call, record);
 }
 
-function recordOf(call: ApiCall, name: string, draft: Draft, hash: string): MigrationRecord {
+function recordOf(
+  call: ApiCall,
+  name: string,
+  draft: Draft,
+  hash: string,
+  runtime: RuntimeId,
+): MigrationRecord {
   const id = randomUUID();
   const now = new Date().toISOString();
   return {
@@ -75,6 +84,7 @@ function recordOf(call: ApiCall, name: string, draft: Draft, hash: string): Migr
     location: draft.location,
     tags: draft.tags,
     spec: draft.spec,
+    ...(runtime === undefined ? {} : { runtime }),
     specHash: hash,
     wanted: draft.wanted,
     secretId: randomUUID(),
@@ -120,7 +130,7 @@ function createdEvent({ ref, createdOn, status, spec, wanted }: MigrationRecord)
 
 /** The row is what counts: an instance that cannot be started now is started by the watchdog. */
 export async function startBestEffort(call: ApiCall, record: MigrationRecord): Promise<void> {
-  await ensureInstance(call.client, record).catch((error: unknown) => {
+  await startCarried(call, record).catch((error: unknown) => {
     call.context.warn('instance not started', {
       migration: record.ref.name,
       error: messageOf(error),

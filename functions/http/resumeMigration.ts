@@ -5,7 +5,7 @@ import { isEnded } from '../../shared/contracts/status.ts';
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
 import type { Transition } from '../../shared/contracts/transitions.ts';
 import type { Stores } from '../../shared/state/stores.ts';
-import { ensurePurge } from '../durable/instances.ts';
+import { purgeCarried } from '../durable/carrier.ts';
 import { answerMigration, requireMigration } from './answers.ts';
 import type { ApiHandler } from './call.ts';
 import { startBestEffort } from './createMigration.ts';
@@ -64,7 +64,7 @@ export const purgeMigration: ApiHandler = async (call) => {
       `Only an ended migration can be purged; '${record.ref.name}' is ${record.status.state}: cancel it first.`,
     );
   }
-  await ensurePurge(call.client, record);
+  await purgeCarried(call, record);
   const resource = call.request.url.replace(/\/purge(?=$|[/?])/i, '');
   return { status: 202, headers: { location: resource, 'retry-after': '2' } };
 };

@@ -40,7 +40,7 @@ export function draftMigration(path: ServerPath, body: PutBody, defaults: { jobs
     ...(p.targetStorageMb === undefined ? {} : { targetStorageMb: p.targetStorageMb }),
     fenceSource: p.fenceSource === 'True',
     setReplicaIdentityFull: p.setReplicaIdentityFull === 'True',
-    migrationInstanceResourceId: p.migrationInstanceResourceId,
+    migrationInstanceResourceId: p.migrationInstanceResourceId ?? p.migrationRuntimeResourceId,
   };
   refuseCutoverOffline(spec.mode, p, 400);
   refuseOnlineOnly(spec);

@@ -110,7 +110,12 @@ const changeable = {
 
 /** Properties that only PUT takes. */
 const fixed = {
-  migrationInstanceResourceId: address.optional(),
+  migrationInstanceResourceId: address
+    .optional()
+    .describe('The id of a worker group (PGMOVE_RUNTIME) that carries the migration.'),
+  migrationRuntimeResourceId: address
+    .optional()
+    .describe('Another name of migrationInstanceResourceId, which the answers have.'),
   migrationOption: oneOf(MIGRATION_OPTIONS).optional().describe('Default ValidateAndMigrate.'),
   sourceType: oneOf(SOURCE_TYPES).optional().describe('Default OnPremises.'),
   sslMode: oneOf(SSL_MODES)

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { runtimeIdOf } from '../contracts/runtimes.ts';
 import { MigrationError } from '../errors/migrationError.ts';
 
 /** Where the tables, blobs and queues are. */
@@ -57,6 +58,8 @@ export interface Settings {
   replicatorPort?: number;
   pgBinDir?: string;
   tablePrefix: string;
+  /** The worker group that this deployment is; absent: the front. */
+  runtime?: string;
 }
 
 /** Nothing between two commas, spaces around names: forgiven. */
@@ -237,6 +240,15 @@ export const ENVIRONMENT = {
     .describe(
       'Folder of pg_dump and pg_restore. Default: the newest found in the usual folders and PATH.',
     ),
+  PGMOVE_RUNTIME: z
+    .string()
+    .trim()
+    .min(1)
+    .max(500, 'is longer than 500 characters')
+    .optional()
+    .describe(
+      'Makes the deployment a worker group of this id (compared without case), which carries only the migrations that name it in migrationInstanceResourceId. It needs a task hub of its own, in AzureFunctionsJobHost__extensions__durableTask__hubName. Default: the deployment carries the migrations that name none, and publishes events.',
+    ),
   PGMOVE_TABLE_PREFIX: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9]{0,19}$/, 'is not a letter and up to 19 letters or digits')
@@ -295,6 +307,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     replicatorPort: values.PGMOVE_REPLICATOR_PORT,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
+    runtime: values.PGMOVE_RUNTIME === undefined ? undefined : runtimeIdOf(values.PGMOVE_RUNTIME),
   };
 }
 

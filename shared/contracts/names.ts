@@ -35,6 +35,8 @@ export const QUEUES = {
    * a SessionMessage.
    */
   replicatorSessions: 'replicator-sessions',
+  /** To the deployment that carries a migration, from another one's API; a RuntimeCommand. */
+  runtimeCommands: 'runtime-commands',
 } as const;
 
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
@@ -59,6 +61,12 @@ export interface ReplicationStatusMessage {
 export interface SessionMessage {
   migrationId: string;
   database: string;
+}
+
+/** What another deployment's API was asked for. What is to be done is in the row. */
+export interface RuntimeCommand {
+  kind: 'start' | 'wake' | 'purge';
+  ref: MigrationRef;
 }
 
 /** Input of the migration orchestrator. */

@@ -53,7 +53,7 @@ export interface MigrationSpec {
   fenceSource: boolean;
   /** Online: tables without a usable replica identity get FULL for the time of the migration. */
   setReplicaIdentityFull: boolean;
-  /** A runtime (worker group) that carries this migration. */
+  /** As the caller wrote it: MigrationRecord.runtime is what counts. */
   migrationInstanceResourceId?: string;
 }
 
@@ -126,6 +126,8 @@ export interface MigrationRecord {
   location: string;
   tags: Record<string, string>;
   spec: MigrationSpec;
+  /** The worker group that carries the migration; absent: the front. */
+  runtime?: string;
   /** Hash of the PUT body without secrets: an equal PUT is 200, another one 409. */
   specHash: string;
   wanted: Wanted;
@@ -334,6 +336,8 @@ export interface ReplicationRecord {
   waitingInstanceId: string;
   /** When the message of its session was sent last by another than its owner; ISO 8601. */
   announcedOn?: string;
+  /** The worker group whose replicators work on it; absent: the front's. */
+  runtime?: string;
   lease?: { owner: string; until: string };
 }
 

@@ -5,6 +5,7 @@ import type { TokenCredential } from '@azure/identity';
 import type { Settings } from '../config/settings.ts';
 import { QUEUES } from '../contracts/names.ts';
 import type { QueueName } from '../contracts/names.ts';
+import type { RuntimeId } from '../contracts/runtimes.ts';
 import { queueNameOf } from './storageNames.ts';
 
 /** The tables. `Tables` itself is a name that the service reserves. */
@@ -19,6 +20,7 @@ const TABLES = {
   samples: 'Samples',
   marks: 'ChangeMarks',
   deliveries: 'Deliveries',
+  runtimes: 'Runtimes',
 } as const;
 
 export type TableKind = keyof typeof TABLES;
@@ -27,13 +29,14 @@ export type TableKind = keyof typeof TABLES;
 export interface Clients {
   table(kind: TableKind): Promise<TableClient>;
   container(): Promise<ContainerClient>;
-  queue(name: QueueName): Promise<QueueClient>;
+  /** `runtime`: of that deployment; default this one's. */
+  queue(name: QueueName, of?: { runtime: RuntimeId }): Promise<QueueClient>;
   /** Creates what is missing, in parallel and once; a failure is tried again by the next call. */
   ensure(): Promise<void>;
 }
 
 export function openClients(settings: Settings): Clients {
-  const { storage, tablePrefix } = settings;
+  const { storage, tablePrefix, runtime } = settings;
   const containerName = tablePrefix === '' ? 'pgmove' : `${tablePrefix.toLowerCase()}-pgmove`;
   const memo = new Map<string, Promise<unknown>>();
   const once = <T>(key: string, make: () => Promise<T>): Promise<T> => {
@@ -73,14 +76,14 @@ export function openClients(settings: Settings): Clients {
             : new BlobServiceClient(endpoint('blob'), await credential());
         return service.getContainerClient(containerName);
       }),
-    queue: (name) =>
-      once(`queue ${name}`, async () => {
+    queue: (name, of = { runtime }) =>
+      once(`queue ${queueNameOf(name, tablePrefix, of.runtime)}`, async () => {
         const { QueueServiceClient } = await import('@azure/storage-queue');
         const service =
           storage.kind === 'connectionString'
             ? QueueServiceClient.fromConnectionString(storage.connectionString)
             : new QueueServiceClient(endpoint('queue'), await credential());
-        return service.getQueueClient(queueNameOf(name, tablePrefix));
+        return service.getQueueClient(queueNameOf(name, tablePrefix, of.runtime));
       }),
     ensure: () =>
       once('ensure', async () => {

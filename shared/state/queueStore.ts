@@ -6,8 +6,10 @@ import type { QueueMessage, QueueStore } from './storeInterfaces.ts';
 /** Messages are base64, as the queue trigger expects them. */
 export function openQueueStore(clients: Clients): QueueStore {
   return {
-    send: async (queue, text, { isKept = false, delaySeconds = 0 } = {}) => {
-      const client = await clients.queue(queue);
+    send: async (queue, text, options = {}) => {
+      const { isKept = false, delaySeconds = 0 } = options;
+      const of = 'runtime' in options ? { runtime: options.runtime } : undefined;
+      const client = await clients.queue(queue, of);
       await client.sendMessage(Buffer.from(text, 'utf8').toString('base64'), {
         visibilityTimeout: delaySeconds,
         ...(isKept ? { messageTimeToLive: -1 } : {}),

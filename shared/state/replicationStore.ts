@@ -1,4 +1,5 @@
 import type { ReplicationRecord } from '../contracts/records.ts';
+import type { RuntimeId } from '../contracts/runtimes.ts';
 import type { Clients } from './clients.ts';
 import { openDatabaseRows } from './databaseRows.ts';
 import type { BlobStore, ChangeMarks, ReplicationStore } from './storeInterfaces.ts';
@@ -7,6 +8,7 @@ export function openReplicationStore(
   clients: Clients,
   blobs: BlobStore,
   marks: ChangeMarks,
+  runtime: RuntimeId,
 ): ReplicationStore {
   const rows = openDatabaseRows<ReplicationRecord>(clients, blobs, {
     kind: 'replications',
@@ -19,6 +21,9 @@ export function openReplicationStore(
   });
   return {
     ...rows,
-    listUnsettled: () => rows.listWhere("desired ne 'released' or observed ne 'released'"),
+    listUnsettled: async function* () {
+      const unsettled = rows.listWhere("desired ne 'released' or observed ne 'released'");
+      for await (const record of unsettled) if (record.runtime === runtime) yield record;
+    },
   };
 }

@@ -1,3 +1,4 @@
+import type { RuntimeId, RuntimeRecord } from '../contracts/runtimes.ts';
 import type { CopyWork } from '../contracts/copyWork.ts';
 import type { DeliveryRecord, QueueProblem, Refusal } from '../contracts/deliveries.ts';
 import type {
@@ -119,7 +120,7 @@ export interface DatabaseRows<T> {
 }
 
 export interface ReplicationStore extends DatabaseRows<ReplicationRecord> {
-  /** Rows of all migrations that are not released. */
+  /** Rows of the deployment's migrations that are not released. */
   listUnsettled(): AsyncIterable<ReplicationRecord>;
 }
 
@@ -251,16 +252,23 @@ export interface QueueStore {
   /**
    * `isKept`: the message stays until it is deleted. Default: it is gone after seven days.
    * `delaySeconds`: it is not seen before. Default 0.
+   * `runtime`: into the queue of that deployment. Default: this one's.
    */
   send(
     queue: QueueName,
     text: string,
-    options?: { isKept?: boolean; delaySeconds?: number },
+    options?: { isKept?: boolean; delaySeconds?: number; runtime?: RuntimeId },
   ): Promise<void>;
   receive(
     queue: QueueName,
     options?: { max?: number; visibilitySeconds?: number; signal?: AbortSignal },
   ): Promise<QueueMessage[]>;
+}
+
+export interface RuntimeStore {
+  put(record: RuntimeRecord): Promise<void>;
+  get(id: string): Promise<RuntimeRecord | undefined>;
+  list(): Promise<RuntimeRecord[]>;
 }
 
 /** All of them; `openStores` in stores.ts gives one. */
@@ -276,6 +284,7 @@ export interface Stores {
   deliveries: DeliveryStore;
   blobs: BlobStore;
   queues: QueueStore;
+  runtimes: RuntimeStore;
   /** Creates what is missing; see ensureStores. */
   ensure(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { openMigrationStore } from './migrationStore.ts';
 import { openQueueStore } from './queueStore.ts';
 import { openReplicationStore } from './replicationStore.ts';
 import { openSampleStore } from './sampleStore.ts';
+import { openRuntimeStore } from './runtimeStore.ts';
 import type { Stores } from './storeInterfaces.ts';
 import { openTableStore } from './tableStore.ts';
 
@@ -26,7 +27,7 @@ export function openStores(settings: Settings): Stores {
     migrations: openMigrationStore(clients, blobs, queues, marks),
     databases: openDatabaseStore(clients, blobs, queues, marks),
     tables: openTableStore(clients, marks),
-    replications: openReplicationStore(clients, blobs, marks),
+    replications: openReplicationStore(clients, blobs, marks, settings.runtime),
     copyWork: openDatabaseRows<CopyWork>(clients, blobs, {
       kind: 'copyWork',
       ownerOf: ({ migrationId, database }) => ({ migrationId, database }),
@@ -38,6 +39,7 @@ export function openStores(settings: Settings): Stores {
     deliveries: openDeliveryStore(clients, blobs),
     blobs,
     queues,
+    runtimes: openRuntimeStore(clients),
     ensure: () => clients.ensure(),
   };
 }

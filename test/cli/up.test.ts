@@ -80,7 +80,8 @@ test('up serves this folder, a second one says so, and a signal ends all of it',
   const ended = new Promise((resolve) => up?.once('exit', resolve));
   up?.kill('SIGINT');
   expect(await ended).toBe(0);
-  const { azurite, host, replicator } = stack.pids;
+  const { azurite = 0, host, replicator } = stack.pids;
+  expect(azurite).toBeGreaterThan(0);
   expect([azurite, host, replicator].filter(isAlive)).toEqual([]);
   expect(await findRunningStack(stackFolder(folder))).toBeUndefined();
   // The state survives.

@@ -5,6 +5,12 @@ import { startChildService } from '../../../cli/stack/childService.ts';
 import type { ChildService } from '../../../cli/stack/childService.ts';
 import { startAzurite } from '../../../scripts/azurite.ts';
 import type { RunningAzurite } from '../../../scripts/azurite.ts';
+import {
+  runtimeIdOf,
+  runtimeKeyOf,
+  TASK_HUB_SETTING,
+  taskHubOf,
+} from '../../../shared/contracts/runtimes.ts';
 import { freePort } from '../../../scripts/freePort.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
@@ -25,12 +31,20 @@ export interface TestStack extends AsyncDisposable {
   start(part: Part | 'azurite'): Promise<void>;
   /** SIGTERM, once for each call; `ended` tells when that had its effect. */
   terminate(part: Part): void;
+  /** Another host and replicator over the same storage: the worker group of this id. */
+  startGroup(runtime: string): Promise<TestGroup>;
   /** How the part ended; never rejects. */
   ended(part: Part): Promise<{ code: number | null; signal: string | null }>;
   /** The end of its output. */
   log(part: Part): string;
   /** All that it ever said. */
   wholeLog(part: Part): Promise<string>;
+}
+
+export interface TestGroup {
+  readonly url: string;
+  wholeLog(part: Part): Promise<string>;
+  stop(): Promise<void>;
 }
 
 export const OUTSIDE_URL = process.env['PGMOVE_URL'];
@@ -51,26 +65,34 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
     PGMOVE_SHUTDOWN_GRACE_SECONDS: '0',
     ...settings,
   };
-  const logFile = (part: Part) => path.join(folder, `${part}.log`);
-  const services = new Map<Part, ChildService>();
-  const begin = async (part: Part) => {
-    const args = part === 'host' ? ['--app-root', ROOT, '--port', String(port)] : [];
+  const logFile = (part: Part, group?: string) => {
+    const suffix = group === undefined ? '' : `-${runtimeKeyOf(runtimeIdOf(group))}`;
+    return path.join(folder, `${part}${suffix}.log`);
+  };
+  const startPart = async (part: Part, partPort: number, group?: string): Promise<ChildService> => {
+    const args = part === 'host' ? ['--app-root', ROOT, '--port', String(partPort)] : [];
     const program = part === 'host' ? 'host' : 'replicator';
     const script = path.join(ROOT, 'dist', program, 'main.js');
     const service = startChildService({
       name: part,
       script,
       args,
-      environment,
-      logFile: logFile(part),
+      environment: { ...environment, ...groupSettings(group) },
+      logFile: logFile(part, group),
     });
-    services.set(part, service);
+    all.add(service);
     await service.ready;
+    return service;
+  };
+  const all = new Set<ChildService>();
+  const services = new Map<Part, ChildService>();
+  const begin = async (part: Part) => {
+    services.set(part, await startPart(part, port));
   };
   const parts: Part[] = ['host', 'replicator'];
   await Promise.all(parts.map(begin));
   const end = async () => {
-    await Promise.all([...services.values()].map((service) => service.stop()));
+    await Promise.all([...all].map((service) => service.stop()));
     await azurite.stop();
     await rm(folder, { recursive: true, force: true });
   };
@@ -89,12 +111,30 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
       const pid = services.get(part)?.pid;
       if (pid !== undefined) process.kill(pid, 'SIGTERM');
     },
+    async startGroup(runtime) {
+      const groupPort = await freePort();
+      const started = await Promise.all(
+        (['host', 'replicator'] as const).map((part) => startPart(part, groupPort, runtime)),
+      );
+      return {
+        url: `http://127.0.0.1:${groupPort}`,
+        wholeLog: (part) => readFile(logFile(part, runtime), 'utf8'),
+        stop: async () => {
+          await Promise.all(started.map((service) => service.stop()));
+        },
+      };
+    },
     ended: (part) => services.get(part)?.ended ?? Promise.resolve({ code: 0, signal: null }),
     storage: azurite.connectionString,
     log: (part) => services.get(part)?.logTail() ?? '',
     wholeLog: (part) => readFile(logFile(part), 'utf8'),
     [Symbol.asyncDispose]: end,
   };
+}
+
+function groupSettings(runtime: string | undefined): NodeJS.ProcessEnv {
+  if (runtime === undefined) return {};
+  return { PGMOVE_RUNTIME: runtime, [TASK_HUB_SETTING]: taskHubOf(runtimeIdOf(runtime)) };
 }
 
 function outsideStack(url: string): TestStack {
@@ -104,6 +144,7 @@ function outsideStack(url: string): TestStack {
     kill: refuse,
     start: refuse,
     terminate: () => undefined,
+    startGroup: refuse,
     ended: refuse,
     storage: '',
     log: () => '',
