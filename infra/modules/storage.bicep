@@ -1,0 +1,75 @@
+// All state: tables, queues, blobs, and the Durable extension's own. No keys: identities only.
+param location string
+param tags object
+param token string
+param principalId string
+param privateEndpoints bool
+param endpointSubnetId string
+param virtualNetworkId string
+
+// One message per live session (a snapshot or a stream); the replicator is scaled by their number.
+var sessionsQueue = 'replicator-sessions'
+var services = ['blob', 'queue', 'table']
+
+// Storage Blob Data Owner, Storage Queue Data Contributor, Storage Table Data Contributor: what the
+// Functions host and the Durable extension need, and no more.
+var roles = [
+  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+]
+
+module zones 'br/public:avm/res/network/private-dns-zone:0.7.1' = [
+  for service in services: if (privateEndpoints) {
+    name: 'zone-${service}'
+    params: {
+      name: 'privatelink.${service}.${environment().suffixes.storage}'
+      location: 'global'
+      tags: tags
+      virtualNetworkLinks: [{ virtualNetworkResourceId: virtualNetworkId, registrationEnabled: false }]
+    }
+  }
+]
+
+module account 'br/public:avm/res/storage/storage-account:0.27.1' = {
+  name: 'storageAccount'
+  params: {
+    name: 'stpgmove${token}'
+    location: location
+    tags: tags
+    kind: 'StorageV2'
+    skuName: 'Standard_ZRS'
+    allowSharedKeyAccess: false
+    defaultToOAuthAuthentication: true
+    allowBlobPublicAccess: false
+    minimumTlsVersion: 'TLS1_2'
+    publicNetworkAccess: privateEndpoints ? 'Disabled' : 'Enabled'
+    networkAcls: { bypass: 'AzureServices', defaultAction: privateEndpoints ? 'Deny' : 'Allow' }
+    queueServices: { queues: [{ name: sessionsQueue }] }
+    privateEndpoints: privateEndpoints
+      ? map(range(0, length(services)), index => {
+          service: services[index]
+          subnetResourceId: endpointSubnetId
+          privateDnsZoneGroup: {
+            privateDnsZoneGroupConfigs: [
+              {
+                privateDnsZoneResourceId: resourceId(
+                  'Microsoft.Network/privateDnsZones',
+                  'privatelink.${services[index]}.${environment().suffixes.storage}'
+                )
+              }
+            ]
+          }
+        })
+      : []
+    roleAssignments: map(roles, role => {
+      roleDefinitionIdOrName: role
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+    })
+  }
+  dependsOn: [zones]
+}
+
+output name string = account.outputs.name
+output sessionsQueue string = sessionsQueue
