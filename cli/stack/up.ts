@@ -35,8 +35,8 @@ export async function runUp(options: UpOptions): Promise<number> {
   await writeStackFile(folder, file, runtime);
   try {
     process.stdout.write(
-        `  Dashboard  ${new URL('/ui/', stack.url).href}\n` +
       `pgmove is running${runtime === undefined ? '' : ` as the worker group ${runtime}`}.\n` +
+        `  Dashboard  ${new URL('/ui/', stack.url).href}\n` +
         `  API        ${stack.url}\n` +
         `  OpenAPI    ${new URL('/openapi.json', stack.url).href}\n` +
         `  State      ${folder} (logs in ${folder}/logs)\n` +
