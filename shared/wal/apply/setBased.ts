@@ -10,7 +10,7 @@ import {
 } from './setStatements.ts';
 import type { SetStatement } from './setStatements.ts';
 import type { Shape } from './shape.ts';
-import type { TargetSession } from './targetSession.ts';
+import type { Parameter, TargetSession } from './targetSession.ts';
 
 /** Thrown when a set did not touch as many rows as it has: the changes are applied one by one. */
 export class CountMismatch extends Error {}
@@ -26,7 +26,7 @@ export interface SetParts {
 export interface PreparedSet {
   readonly parts: SetParts;
   /** By the list of slots. */
-  readonly parameters: Map<readonly number[], readonly string[]>;
+  readonly parameters: Map<readonly number[], readonly Parameter[]>;
 }
 
 /** Whether nothing has to be asked between a set's statements. */
@@ -59,7 +59,7 @@ export function prepareSet(
 ): PreparedSet | undefined {
   if (readBack !== undefined && needsReadBack(set)) return undefined;
   const parts = partsOf(set);
-  const parameters = new Map<readonly number[], readonly string[]>();
+  const parameters = new Map<readonly number[], readonly Parameter[]>();
   for (const [statement, slots] of plainStatements(set, parts)) {
     parameters.set(slots, arrayParameters(statement, set, slots));
   }
@@ -135,7 +135,7 @@ function slotsOf(groups: Map<Shape, number[]>, shape: Shape): number[] {
 async function runCounted(
   target: TargetSession,
   statement: SetStatement,
-  parameters: readonly string[],
+  parameters: readonly Parameter[],
   expected: number,
 ): Promise<void> {
   const count = await target.run(statement.text, parameters);

@@ -1,7 +1,9 @@
 import type { ApplyColumn, ApplyKey, ApplyTable } from './catalog.ts';
 import { ArrayLiteral } from './arrayLiteral.ts';
+import { binaryArray } from './binaryArray.ts';
 import type { MergedSet } from './merge.ts';
 import type { Shape } from './shape.ts';
+import type { Parameter } from './targetSession.ts';
 
 /** Where one array parameter takes its elements from. */
 interface ArraySource {
@@ -185,13 +187,16 @@ export function arrayParameters(
   statement: SetStatement,
   set: Pick<MergedSet, 'keys' | 'values'>,
   slots: readonly number[],
-): string[] {
+): Parameter[] {
   return statement.sources.map(({ column, from, index }) => {
     const { type } = column;
     const isArray = type.arraySql !== undefined;
-    const literal = new ArrayLiteral(isArray && type.isPlain, isArray ? type.delimiter : ',');
     const rows = from === 'key' ? set.keys : set.values;
-    for (const slot of slots) literal.add(rows[slot]?.[index] ?? null);
+    const values = slots.map((slot) => rows[slot]?.[index] ?? null);
+    const binary = isArray ? binaryArray(type.oid, values) : undefined;
+    if (binary !== undefined) return binary;
+    const literal = new ArrayLiteral(isArray && type.isPlain, isArray ? type.delimiter : ',');
+    for (const value of values) literal.add(value);
     return literal.toString();
   });
 }

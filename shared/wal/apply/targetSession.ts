@@ -20,10 +20,13 @@ interface NamedStatements {
 
 const namedByClient = new WeakMap<pg.Client, NamedStatements>();
 
+/** A Buffer goes in the binary format of its type. */
+export type Parameter = string | Buffer | null;
+
 export interface TargetSession {
   readonly session: PgSession;
   /** Runs one statement; gives the number of rows it touched or found. */
-  run(text: string, values: readonly (string | null)[]): Promise<number>;
+  run(text: string, values: readonly Parameter[]): Promise<number>;
   rows<Row extends pg.QueryResultRow>(
     text: string,
     values: readonly (string | null)[],
