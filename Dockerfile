@@ -8,6 +8,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.mjs scripts/
+COPY web/ web/
 COPY shared/ shared/
 COPY activities/ activities/
 COPY orchestrators/ orchestrators/

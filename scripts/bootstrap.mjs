@@ -29,6 +29,10 @@ const TASKS = {
   },
   demo: { program: ['dist/scripts/demo/main.js'], needs: ['server', 'client'] },
   bench: { program: ['dist/bench/main.js'], needs: ['server', 'client'] },
+  'check:host': {
+    program: ['dist/scripts/checkHost/main.js'],
+    needs: ['server', 'client', 'wal2json'],
+  },
   'check:images': { program: ['dist/scripts/images/main.js'], needs: [] },
   start: { program: ['dist/cli/main.js', 'up'], needs: ['client'] },
   pgmove: { program: ['dist/cli/main.js'], needs: [] },

@@ -129,6 +129,12 @@ async function whileUnreachable<Value>(look: () => Promise<Value>): Promise<Valu
   }
 }
 
+/** A host that asks for keys gets the one of the environment. */
+function keyHeader(): Record<string, string> {
+  const key = process.env['PGMOVE_FUNCTION_KEY'];
+  return key === undefined ? {} : { 'x-functions-key': key };
+}
+
 async function call(
   url: string,
   method: string,
@@ -136,7 +142,7 @@ async function call(
 ): Promise<{ status: number; body: unknown }> {
   const response = await fetch(`${url}?api-version=2025-08-01`, {
     method,
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...keyHeader() },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
