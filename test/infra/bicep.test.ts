@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { HOST_SETTINGS } from '../../scripts/docs/settingsReference.ts';
 import { readDockerfile } from '../../scripts/images/readDockerfile.ts';
 import { ENVIRONMENT } from '../../shared/config/settings.ts';
 import { QUEUES } from '../../shared/contracts/names.ts';
@@ -178,20 +179,6 @@ test('nobody uses a key of the storage account, and no secret is a setting', () 
   expect(fileOf('infra/modules/eventGrid.bicep').code).toContain("'CloudEventSchemaV1_0'");
 });
 
-/** Settings of the Functions host and of the identity library, which the code does not read itself. */
-const HOST_SETTINGS = new Set([
-  'AzureWebJobsStorage__credential',
-  'AzureWebJobsStorage__clientId',
-  'AZURE_CLIENT_ID',
-  'FUNCTIONS_WORKER_RUNTIME',
-  'FUNCTIONS_EXTENSION_VERSION',
-  'AzureWebJobsDisableHomepage',
-  'AzureWebJobsSecretStorageType',
-  'AzureWebJobsSecretStorageKeyVaultUri',
-  'AzureWebJobsSecretStorageKeyVaultClientId',
-  'APPLICATIONINSIGHTS_CONNECTION_STRING',
-]);
-
 test('what is set is read by somebody', () => {
   const set = infraCode.flatMap(([, { code }]) =>
     [
@@ -199,7 +186,7 @@ test('what is set is read by somebody', () => {
     ].map(([, name = '']) => name),
   );
   expect(set.length).toBeGreaterThan(10);
-  const unknown = set.filter((name) => !HOST_SETTINGS.has(name) && !(name in ENVIRONMENT));
+  const unknown = set.filter((name) => !(name in HOST_SETTINGS) && !(name in ENVIRONMENT));
   expect(unknown).toEqual([]);
   expect(infraCode.flatMap(([, { code }]) => code.match(/PGMOVE_AUTH: '\w+'/g) ?? [])).toEqual([
     "PGMOVE_AUTH: 'entra'",
