@@ -2,7 +2,8 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { toSummary } from '../../shared/api/summary.ts';
 import type { MigrationSummaryList } from '../../shared/api/summary.ts';
 import { answerChecked } from './call.ts';
-import { answerTagged, weakTag } from './conditional.ts';
+import { answerTagged, timePart, weakTag } from './conditional.ts';
+import { ALL_MIGRATIONS } from '../../shared/state/migrationStore.ts';
 
 /**
  * GET /providers/Microsoft.DBforPostgreSQL/migrations: the migrations of every server, newest first, as
@@ -13,11 +14,14 @@ export function listEverywhere(
   context: InvocationContext,
 ): Promise<HttpResponseInit> {
   return answerChecked(request, context, async ({ stores }) => {
-    const list: MigrationSummaryList = { value: [] };
-    for await (const record of stores.migrations.listEverywhere()) {
-      list.value.push(toSummary(record));
-    }
-    list.value.sort((a, b) => Date.parse(b.startedOn) - Date.parse(a.startedOn));
-    return answerTagged({ request }, weakTag(JSON.stringify(list)), () => Promise.resolve(list));
+    const mark = await stores.marks.read('rows', ALL_MIGRATIONS);
+    return answerTagged({ request }, weakTag(mark, timePart(false)), async () => {
+      const list: MigrationSummaryList = { value: [] };
+      for await (const record of stores.migrations.listEverywhere()) {
+        list.value.push(toSummary(record));
+      }
+      list.value.sort((a, b) => Date.parse(b.startedOn) - Date.parse(a.startedOn));
+      return list;
+    });
   });
 }

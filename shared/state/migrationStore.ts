@@ -16,6 +16,9 @@ import type {
   QueueStore,
 } from './storeInterfaces.ts';
 
+/** Under which the rows of all migrations are marked. */
+export const ALL_MIGRATIONS = 'all';
+
 /** Names and scopes are compared without case. */
 function keyOf(scope: string, name: string): RowKey {
   return { partitionKey: encodeKey(scope.toLowerCase()), rowKey: encodeKey(name.toLowerCase()) };
@@ -52,6 +55,7 @@ export function openMigrationStore(
       endedOn: record.endedOn,
     }),
     eventIdOf: (record) => record.ref.id,
+    onWritten: () => marks.touch('rows', ALL_MIGRATIONS),
   });
 
   /** The row of another migration that took the name after a purge counts as absent. */
@@ -87,6 +91,7 @@ export function openMigrationStore(
     delete: async (ref) => {
       await marks.delete('migration', ref.id);
       if ((await get(ref)) !== undefined) await rows.delete(keyOf(ref.scope, ref.name));
+      await marks.touch('rows', ALL_MIGRATIONS);
     },
 
     outbox: async (ref) => {

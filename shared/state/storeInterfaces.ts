@@ -126,8 +126,11 @@ export interface ReplicationStore extends DatabaseRows<ReplicationRecord> {
 
 export type CopyWorkStore = DatabaseRows<CopyWork>;
 
-/** `migration`: its databases and their streams, by its id. `tables`: by `tablesMark`. */
-export type MarkedKind = 'migration' | 'tables';
+/**
+ * `migration`: its databases and their streams, by its id. `tables`: by `tablesMark`. `rows`: the rows of
+ * all migrations, by `ALL_MIGRATIONS`.
+ */
+export type MarkedKind = 'migration' | 'tables' | 'rows';
 
 /** Tells whether rows have changed without reading them: equal marks, equal rows. */
 export interface ChangeMarks {
