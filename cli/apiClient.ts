@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReportFormat } from '../shared/api/report/format.ts';
 import type { ValidationReport } from '../shared/api/validationReport.ts';
+import { bearerHeader } from './bearerToken.ts';
 import { EXIT, CommandError } from './exitCode.ts';
 
 /** The part of the resource that the command line reads; everything else is passed through. */
@@ -283,6 +284,7 @@ async function callForText(
       ...options.headers,
       ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(location.key === undefined ? {} : { 'x-functions-key': location.key }),
+      ...bearerHeader(url),
     },
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });

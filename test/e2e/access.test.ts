@@ -8,6 +8,8 @@ import { OUTSIDE_URL, startTestStack } from './support/testStack.ts';
 import type { TestStack } from './support/testStack.ts';
 import { waitFor } from './support/waitFor.ts';
 
+const EVERYWHERE = '/providers/Microsoft.DBforPostgreSQL/migrations';
+
 interface Answer {
   status: number;
   headers: Record<string, unknown>;
@@ -67,9 +69,18 @@ describe('as it runs on one machine', () => {
     expect(again).toMatchObject({ status: 304, text: '' });
     expect(again.headers['etag']).toBe(headers['etag']);
 
+    const everywhere = `${stack.url}${EVERYWHERE}`;
+    const all = await send(everywhere);
+    const tag = { 'if-none-match': String(all.headers['etag']) };
+    expect(all.text).toContain(migration.name);
+    expect((await send(everywhere, tag)).status).toBe(304);
+
     expect((await migration.post('purge')).status).toBe(202);
     await waitFor('the purge', async () =>
       (await send(migration.url)).status === 404 ? true : undefined,
+    );
+    await waitFor('the list without it', async () =>
+      (await send(everywhere, tag)).status === 200 ? true : undefined,
     );
   });
 
@@ -110,7 +121,6 @@ describe.skipIf(OUTSIDE_URL !== undefined)('with logins of Entra, and with keys'
     const claims = roles.map((val) => ({ typ: 'roles', val }));
     return Buffer.from(JSON.stringify({ auth_typ: 'aad', claims })).toString('base64');
   };
-  const EVERYWHERE = '/providers/Microsoft.DBforPostgreSQL/migrations';
 
   it('a role opens the API where Entra is asked for, and a key does not', async () => {
     for (const path of [`${SERVER_PATH}/migrations`, EVERYWHERE]) {
