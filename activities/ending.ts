@@ -14,6 +14,7 @@ import { isCancelWanted } from './steps/cancelWatch.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 import { failedTablesNews } from './steps/failedTables.ts';
+import { settleJoinedRoles } from './steps/joinedRoles.ts';
 import { noteNotCarried } from './steps/notCarried.ts';
 import { keepForResume, releaseReplication } from './steps/releaseReplication.ts';
 import { readSchemaPart } from './steps/schemaParts.ts';
@@ -112,6 +113,8 @@ defineActivity(
       databases,
       failure === undefined ? undefined : (failureKind ?? 'other'),
     );
+    const isSuccess = finalState(env.record, databases, failure).state === 'Succeeded';
+    await settleJoinedRoles(env, isSuccess);
     const now = new Date().toISOString();
     const updated = await env.stores.migrations.update(ref, (row) =>
       isEnded(row.status)

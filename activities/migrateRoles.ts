@@ -1,12 +1,12 @@
 import { dumpRoles } from '../shared/pg/roles/dumpRoles.ts';
-import { restoreRoles } from '../shared/pg/roles/restoreRoles.ts';
+import { restoreRoles, rolesToJoin } from '../shared/pg/roles/restoreRoles.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import { openMaintenance } from './steps/maintenanceSession.ts';
-import { noteNotCarried } from './steps/notCarried.ts';
+import { addNotCarried } from './steps/notCarried.ts';
 
 /**
  * Creates the source's roles on the target, once for all databases. Idempotent: roles that are there
- * are kept. What could not be carried stands with the first database.
+ * are kept. What could not be carried stands with the migration, whose databases share the roles.
  */
 defineActivity('migrateRoles', async ({ ref }, env) => {
   const rows = await env.stores.databases.list(ref.id);
@@ -21,7 +21,14 @@ defineActivity('migrateRoles', async ({ ref }, env) => {
     env.endpoint('target', first),
     `pgmove/${ref.name}/roles`,
   );
+  // Before they are made: a crash behind that must not hide which ones are new.
+  const missing = await rolesToJoin(target, dumped);
+  await env.stores.migrations.update(ref, (row) => ({
+    record: { ...row, newRoles: [...new Set([...(row.newRoles ?? []), ...missing])] },
+  }));
   const { notCarried } = await restoreRoles(target, dumped);
-  await noteNotCarried(env.stores, ref, first, notCarried);
+  await env.stores.migrations.update(ref, (row) => ({
+    record: { ...row, notCarried: addNotCarried(row.notCarried ?? [], notCarried) },
+  }));
   return null;
 });

@@ -25,6 +25,8 @@ export interface MigrationProperties {
   triggerCutover?: string;
   dbsToTriggerCutoverOn?: string[];
   cancel?: string;
+  /** Of no database alone: roles. */
+  notCarried?: { object: string; reason: string }[];
   currentStatus: {
     state: string;
     error?: string;

@@ -94,16 +94,13 @@ function* validate(
   for (let first = 0; first < databases.length; first += jobs) {
     const group = databases.slice(first, first + jobs);
     // What one of them came to is in the row; a task that failed leaves its database unvalidated.
-    yield* allOf(
-      context,
-      group.map((database) => context.df.callActivity('validateDatabase', { ref, database })),
-    );
-    if (!plan.migrate) {
-      yield* allOf(
-        context,
-        group.map((database) => context.df.callActivity('estimateDatabase', { ref, database })),
-      );
-    }
+    const estimated = plan.migrate ? [] : group;
+    yield* allOf(context, [
+      ...group.map((database) => context.df.callActivity('validateDatabase', { ref, database })),
+      ...estimated.map((database) =>
+        context.df.callActivity('estimateDatabase', { ref, database }),
+      ),
+    ]);
     if (!plan.dryRun) continue;
     for (const database of group) {
       const tried = yield* callActivity(context, 'dryRunSchema', { ref, database });

@@ -12,11 +12,20 @@ export async function noteNotCarried(
 ): Promise<void> {
   if (items.length === 0) return;
   await stores.databases.update(ref.id, database, (row) => {
-    const known = new Set(row.notCarried.map(keyOf));
-    const added = items.map(toRecord).filter((item) => !known.has(keyOf(item)));
-    if (added.length === 0) return undefined;
-    return { record: { ...row, notCarried: [...row.notCarried, ...added] } };
+    const notCarried = addNotCarried(row.notCarried, items);
+    return notCarried.length === row.notCarried.length
+      ? undefined
+      : { record: { ...row, notCarried } };
   });
+}
+
+/** The list with what is not in it yet. */
+export function addNotCarried(
+  list: readonly NotCarriedRecord[],
+  items: readonly NotCarried[],
+): NotCarriedRecord[] {
+  const known = new Set(list.map(keyOf));
+  return [...list, ...items.map(toRecord).filter((item) => !known.has(keyOf(item)))];
 }
 
 function keyOf(item: NotCarriedRecord): string {

@@ -66,6 +66,10 @@ export function renderSummary(resource: MigrationResource, options: SummaryOptio
       ),
     );
   }
+  const ofRoles = (properties.notCarried ?? []).map((item) => `  ${item.object}: ${item.reason}`);
+  if (ofRoles.length > 0) {
+    parts.push(block('roles: not, or not as they were, on the target', ofRoles, SHOWN_NOT_CARRIED));
+  }
   for (const name of names) {
     parts.push(...remarks(name, details[name] ?? {}));
     parts.push(...fenceRemark(resource, name, details[name]?.cutover));

@@ -17,7 +17,7 @@ export const logicalReplication: ServerRule = {
     'sets what it can.',
   async check({ source, databaseCount, ownSlots, isSetupWanted }) {
     const findings = await checkLogicalReadiness(source, { databaseCount, ownSlots });
-    return findings.map(({ state, message, fixable, setting, code }): Finding => {
+    return findings.map(({ state, message, fixable, setting, statements, code }): Finding => {
       // What pgmove was asked to set, and can, is no reason to stop.
       const isSetLater = isSetupWanted && fixable === 'now' && setting !== undefined;
       return {
@@ -25,15 +25,8 @@ export const logicalReplication: ServerRule = {
         message,
         // No code of its own is none: the rule's first one is about another setting.
         code: code ?? '',
-        ...(setting === undefined
-          ? {}
-          : { sql: { on: 'source', statements: [alterSql(setting)] } }),
+        ...(statements === undefined ? {} : { sql: { on: 'source', statements } }),
       };
     });
   },
 };
-
-/** A list is written without quotes around the whole. */
-function alterSql({ name, wanted }: { name: string; wanted: string | readonly string[] }): string {
-  return `alter system set ${name} = ${typeof wanted === 'string' ? wanted : wanted.join(', ')}`;
-}

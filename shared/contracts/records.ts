@@ -144,6 +144,8 @@ export interface MigrationRecord {
   targetMetadata?: ServerMetadata;
   /** azure.extensions of the target, where Azure says it. */
   allowedExtensions?: string[];
+  /** Roles that migrateRoles makes, in which the target's user may have made itself a member. */
+  newRoles?: string[];
   /** Of all databases together: roles and what belongs to them. */
   notCarried?: NotCarried[];
   /** ISO 8601. */

@@ -20,7 +20,7 @@ afterAll(() => Promise.all([bench.source.stop(), bench.target.stop()]));
 /** A folder that the server's user may write to: below its own data. */
 async function sourceFolder(): Promise<string> {
   const folder = `${bench.source.dataFolder}/space`;
-  await bench.source.run(`copy (select 1) to program 'mkdir -p "${folder}"'`);
+  await bench.source.run(`copy (select 1) to program 'cat > /dev/null; mkdir -p "${folder}"'`);
   return folder;
 }
 

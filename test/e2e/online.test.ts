@@ -127,7 +127,11 @@ it('users without superuser on both sides, and a target where replica role may n
     database,
   );
   const load = startBankLoad(source, database);
-  const migration = online({ databases: [database], users: { source: 'mover', target: 'taker' } });
+  const migration = online({
+    databases: [database],
+    users: { source: 'mover', target: 'taker' },
+    properties: { migrationOption: 'ValidateAndMigrate' },
+  });
   await migration.put();
   await migration.waitForSubState('WaitingForCutoverTrigger');
   await waitFor('some load', () => Promise.resolve(load.committed > 100));

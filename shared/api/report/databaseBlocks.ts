@@ -163,10 +163,14 @@ function verificationBlocks({ verification }: ReportDatabase): Block[] {
   ];
 }
 
-function notCarriedBlocks({ notCarried }: ReportDatabase): Block[] {
+/** Of one database, or of the migration. */
+export function notCarriedBlocks(
+  { notCarried }: Pick<ReportDatabase, 'notCarried'>,
+  title = heading('Not, or not as it was, on the target'),
+): Block[] {
   if (notCarried.length === 0) return [];
   return [
-    heading('Not, or not as it was, on the target'),
+    title,
     {
       kind: 'table',
       columns: [{ title: 'What' }, { title: 'Why' }],

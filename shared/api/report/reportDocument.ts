@@ -1,5 +1,5 @@
 import { formatBytes, formatCount } from '../units.ts';
-import { databaseBlocks } from './databaseBlocks.ts';
+import { databaseBlocks, notCarriedBlocks } from './databaseBlocks.ts';
 import type { Block, Cell, ReportDocument, Tone } from './document.ts';
 import { byteRate, counted, duration, moment } from './figures.ts';
 import { toneOf } from './tones.ts';
@@ -16,6 +16,10 @@ export function reportDocument(report: MigrationReport): ReportDocument {
       ...overviewBlocks(report),
       ...decisionBlocks(report),
       ...warningBlocks(report),
+      ...notCarriedBlocks(
+        report,
+        heading('Roles that are not, or not as they were, on the target'),
+      ),
       ...report.databases.flatMap(databaseBlocks),
       ...validationBlocks(report),
       ...timelineBlocks(report),

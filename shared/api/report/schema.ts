@@ -156,6 +156,7 @@ export const migrationReportSchema = z
       bytes: count,
       notCarried: count,
     }),
+    notCarried: notCarried.describe('Of no database alone: the roles.'),
     databases: z.array(reportDatabaseSchema),
     validation: z
       .object({

@@ -86,7 +86,8 @@ export async function toMigrationReport(
       ...given({ sourceOptions: spec.source.options, targetOptions: spec.target.options }),
     },
     decisions: decisionsOf(record),
-    totals: totalsOf(databases),
+    totals: totalsOf(databases, record.notCarried ?? []),
+    notCarried: record.notCarried ?? [],
     databases,
     ...given({ validation }),
     warnings: warningsOf(sources, validation),
@@ -179,7 +180,10 @@ function cutoverOf({ cutover }: DatabaseRecord): ReportDatabase['cutover'] {
   };
 }
 
-function totalsOf(databases: readonly ReportDatabase[]): MigrationReport['totals'] {
+function totalsOf(
+  databases: readonly ReportDatabase[],
+  ofAll: readonly unknown[],
+): MigrationReport['totals'] {
   const sum = (of: (database: ReportDatabase) => number) =>
     databases.reduce((total, database) => total + of(database), 0);
   return {
@@ -189,7 +193,7 @@ function totalsOf(databases: readonly ReportDatabase[]): MigrationReport['totals
     tablesFailed: sum(({ tablesFailed }) => tablesFailed),
     rows: sum(({ rows }) => rows),
     bytes: sum(({ bytes }) => bytes),
-    notCarried: sum(({ notCarried }) => notCarried.length),
+    notCarried: ofAll.length + sum(({ notCarried }) => notCarried.length),
   };
 }
 

@@ -67,7 +67,10 @@ function noteLostOptions(
   report.add('roleMembership', what, reason);
 }
 
-/** Objects are given to roles by a user that may act as them: the roles it made admit it. */
+/**
+ * Objects are given to roles by a user that may act as them: the roles it made admit it, until
+ * leaveRoles.
+ */
 export async function joinNewRoles(restore: RoleRestore): Promise<void> {
   const { target, me, created, report } = restore;
   if (me.flags.SUPERUSER || created.size === 0) return;
@@ -88,10 +91,8 @@ export async function joinNewRoles(restore: RoleRestore): Promise<void> {
         set: true,
       }),
     );
-    const reason =
-      failure === undefined
-        ? `The target's user was made a member, to give objects to the role; afterwards: revoke the role from ${pg.escapeIdentifier(me.name)}.`
-        : `The target's user cannot become a member, and so give no object to the role: ${failure}.`;
+    if (failure === undefined) continue;
+    const reason = `The target's user cannot become a member, and so give no object to the role: ${failure}.`;
     report.add('roleMembership', name, reason);
   }
 }

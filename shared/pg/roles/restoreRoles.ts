@@ -41,6 +41,16 @@ export async function restoreRoles(target: PgSession, source: SourceRoles): Prom
   }
 }
 
+/** Roles that are to be made and of which the target's user is to be a member no longer than needed. */
+export async function rolesToJoin(target: PgSession, source: SourceRoles): Promise<string[]> {
+  const { existing, me } = await readRoles(target);
+  const isMember = (name: string) =>
+    source.memberships.some(({ role, member }) => role === name && member === me.name);
+  return source.roles
+    .map(({ name }) => name)
+    .filter((name) => !isManagedRole(name) && !existing.has(name) && !isMember(name));
+}
+
 async function restoreAll(target: PgSession, source: SourceRoles): Promise<RestoredRoles> {
   const { existing, me } = await readRoles(target);
   const restore: RoleRestore = {

@@ -30,14 +30,18 @@ export async function estimateCopy(
   { jobs, excludedOids, sampleMs = 2_000 }: EstimateOptions,
 ): Promise<CopyEstimate> {
   const { rows } = await source.query<TableSize>(
-    `select c.oid::text, n.nspname as schema, c.relname as name,
-       pg_catalog.pg_table_size(c.oid)::text as bytes,
-       pg_catalog.pg_indexes_size(c.oid)::text as "indexBytes", c.reltuples::float8 as rows
-     from pg_catalog.pg_class as c
-     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-     where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_'
-       and n.nspname not in ('information_schema', 'pgmove') and c.oid <> all ($1::oid[])
-     order by pg_catalog.pg_table_size(c.oid) desc, 2, 3`,
+    // A size is asked of the file system, file by file: once for each table, hence the offset.
+    `select oid, schema, name, bytes::text, index_bytes::text as "indexBytes", rows
+     from (
+       select c.oid::text, n.nspname as schema, c.relname as name,
+         pg_catalog.pg_table_size(c.oid) as bytes, pg_catalog.pg_indexes_size(c.oid) as index_bytes,
+         c.reltuples::float8 as rows
+       from pg_catalog.pg_class as c
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+       where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_'
+         and n.nspname not in ('information_schema', 'pgmove') and c.oid <> all ($1::oid[])
+       offset 0) as t
+     order by t.bytes desc, 2, 3`,
     [excludedOids],
   );
   const sum = (of: (table: TableSize) => string) =>

@@ -1,5 +1,8 @@
+import pg from 'pg';
 import { codeOf, messageOf } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
+import { alterSystemSql } from './alterSystem.ts';
+import type { WantedSetting } from './alterSystem.ts';
 
 /** The decoding plugin that the stream is made with. */
 export const PLUGIN = 'wal2json';
@@ -8,7 +11,9 @@ export interface ReadinessFinding {
   /** Of the published service: 603107. */
   code?: string;
   /** The setting it is about, and the value it needs; a list for a setting that is one. */
-  setting?: { name: string; wanted: string | readonly string[] };
+  setting?: WantedSetting;
+  /** What a superuser of the source runs against it, as it is. */
+  statements?: readonly string[];
   state: 'Failed' | 'Warning';
   /** What is wrong, and what to do about it. */
   message: string;
@@ -34,6 +39,7 @@ export interface ReadinessOptions {
 }
 
 interface Facts {
+  user: string;
   is_standby: boolean;
   wal_level: string;
   max_slots: number;
@@ -56,6 +62,8 @@ const SETTINGS = [
   'max_wal_senders',
   'output_plugin_libraries',
 ];
+
+const RELOAD = 'select pg_catalog.pg_reload_conf()';
 
 /** Below this a transaction is expected to end by itself while the slot waits for it. */
 const LONG_TRANSACTION_SECONDS = 60;
@@ -97,7 +105,8 @@ async function readFacts(session: PgSession, options: ReadinessOptions): Promise
       ? "r.rolsuper or pg_catalog.has_parameter_privilege(s.name, 'alter system')"
       : 'r.rolsuper';
   const { rows } = await session.query<Facts>(
-    `select pg_catalog.pg_is_in_recovery() as is_standby,
+    `select pg_catalog.quote_ident(r.rolname) as user,
+       pg_catalog.pg_is_in_recovery() as is_standby,
        pg_catalog.current_setting('wal_level') as wal_level,
        pg_catalog.current_setting('max_replication_slots')::int as max_slots,
        (select count(*)::int from pg_catalog.pg_replication_slots) as used_slots,
@@ -133,11 +142,12 @@ function restartSetting(
   wanted: string,
   problem: string,
   providerNames: string,
-): Pick<ReadinessFinding, 'message' | 'fixable' | 'setting' | 'isPendingRestart'> {
+): Pick<ReadinessFinding, 'message' | 'fixable' | 'setting' | 'statements' | 'isPendingRestart'> {
   const setting = { name, wanted };
+  const statements = [alterSystemSql(setting)];
   if (facts.pending.includes(name)) {
     const message = `${problem} A new value of ${name} is written: restart the source.`;
-    return { setting, fixable: 'restart', isPendingRestart: true, message };
+    return { setting, statements, fixable: 'restart', isPendingRestart: true, message };
   }
   const isAlterable = facts.alterable.includes(name);
   const remedy = isAlterable
@@ -146,6 +156,7 @@ function restartSetting(
     : `Set ${name} = ${wanted}${providerNames} and restart the source.`;
   return {
     setting,
+    statements,
     fixable: isAlterable ? 'restart' : 'byOperator',
     message: `${problem} ${remedy}`,
   };
@@ -190,7 +201,8 @@ function replicationRight(facts: Facts): ReadinessFinding[] {
     "The migration's user may not replicate from the source (603104). Run ALTER ROLE … REPLICATION " +
     'for it as a superuser (GRANT rds_replication TO … on AWS).';
   // Some providers let their administrators give it to themselves: whether, only a try tells.
-  return [{ code: '603104', state: 'Failed', message, fixable: 'now' }];
+  const statements = [`alter role ${facts.user} replication`];
+  return [{ code: '603104', statements, state: 'Failed', message, fixable: 'now' }];
 }
 
 function pluginAllowed(facts: Facts): ReadinessFinding[] {
@@ -205,7 +217,10 @@ function pluginAllowed(facts: Facts): ReadinessFinding[] {
     `${wanted.join(', ')} (a list without quotes) and SELECT pg_reload_conf()` +
     (isAlterable ? '; setupLogicalReplicationOnSourceDbIfNeeded "True" does it.' : '.');
   const fixable = isAlterable ? 'now' : 'byOperator';
-  return [{ setting: { name, wanted }, state: 'Failed', message, fixable }];
+  const setting = { name, wanted };
+  return [
+    { setting, statements: [alterSystemSql(setting), RELOAD], state: 'Failed', message, fixable },
+  ];
 }
 
 /** A list setting as pg_settings shows it; elements may stand in double quotes. */
@@ -274,12 +289,16 @@ async function slotBlockers(session: PgSession): Promise<ReadinessFinding[]> {
   if (long.rows.length > 0) {
     const pids = long.rows.map(({ pid, seconds }) => `${pid} (${seconds} s)`).join(', ');
     const message = `The slot will wait for transactions that run since long, of pids ${pids}. End them.`;
-    findings.push({ state: 'Warning', message, fixable: 'no' });
+    const statements = long.rows.map(({ pid }) => `select pg_catalog.pg_terminate_backend(${pid})`);
+    findings.push({ statements, state: 'Warning', message, fixable: 'no' });
   }
   if (prepared.rows.length > 0) {
     const gids = prepared.rows.map(({ gid, database }) => `'${gid}' in ${database}`).join(', ');
-    const message = `The slot will wait for prepared transactions: ${gids}. Commit or roll them back.`;
-    findings.push({ state: 'Warning', message, fixable: 'no' });
+    const message =
+      `The slot will wait for prepared transactions: ${gids}. Commit or roll them back, each in its ` +
+      'database.';
+    const statements = prepared.rows.map(({ gid }) => `rollback prepared ${pg.escapeLiteral(gid)}`);
+    findings.push({ statements, state: 'Warning', message, fixable: 'no' });
   }
   return findings;
 }
@@ -292,12 +311,18 @@ async function slotLimits(session: PgSession): Promise<ReadinessFinding[]> {
   );
   const valueOf = (name: string) => rows.find((row) => row.name === name);
   const findings: ReadinessFinding[] = [];
-  const warn = (message: string) => findings.push({ state: 'Warning', message, fixable: 'no' });
+  const warn = (message: string, name: string, wanted: string) => {
+    const statements = [`alter system set ${name} = ${wanted}`, RELOAD];
+    findings.push({ statements, state: 'Warning', message, fixable: 'no' });
+  };
   const keep = valueOf('max_slot_wal_keep_size');
   if (keep !== undefined && Number(keep.setting) >= 0) {
     warn(
       `max_slot_wal_keep_size of the source is ${keep.shown}: should the stream stand still for ` +
-        'longer than that much WAL, its slot is lost and the copy starts again. Give it room.',
+        'longer than that much WAL, its slot is lost and the copy starts again. Give it room; without ' +
+        'any limit the disk is the limit.',
+      'max_slot_wal_keep_size',
+      '-1',
     );
   }
   const idle = valueOf('idle_replication_slot_timeout');
@@ -305,6 +330,8 @@ async function slotLimits(session: PgSession): Promise<ReadinessFinding[]> {
     warn(
       `idle_replication_slot_timeout of the source is ${idle.shown}: a slot whose stream is ` +
         'interrupted for longer is lost. Set it to 0 for the time of the migration.',
+      'idle_replication_slot_timeout',
+      '0',
     );
   }
   const timeout = valueOf('wal_sender_timeout');
@@ -315,6 +342,8 @@ async function slotLimits(session: PgSession): Promise<ReadinessFinding[]> {
     warn(
       `wal_sender_timeout of the source is ${timeout.shown}: the stream may be cut while a large ` +
         'transaction is decoded. Set it to 0 or to a minute.',
+      'wal_sender_timeout',
+      '0',
     );
   }
   return findings;

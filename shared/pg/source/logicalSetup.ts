@@ -3,6 +3,7 @@ import pg from 'pg';
 import { messageOf } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
 import type { ReadinessFinding } from './logicalReadiness.ts';
+import { alterSystemSql } from './alterSystem.ts';
 
 export interface SetupReport {
   /** What was changed on the source: "wal_level = logical (after a restart)". */
@@ -25,7 +26,7 @@ export async function setupLogicalReplication(
     if (state !== 'Failed' || isPendingRestart === true) continue;
     if (fixable !== 'now' && fixable !== 'restart') continue;
     if (setting === undefined && code !== '603104') continue;
-    const sql = setting === undefined ? await grantSql(session) : settingSql(setting);
+    const sql = setting === undefined ? await grantSql(session) : alterSystemSql(setting);
     const when = fixable === 'restart' ? ' (after a restart)' : '';
     try {
       await session.query(sql);
@@ -41,15 +42,6 @@ export async function setupLogicalReplication(
 async function grantSql(session: PgSession): Promise<string> {
   const { rows } = await session.query<{ name: string }>('select current_user::text as name');
   return `alter role ${pg.escapeIdentifier(rows[0]?.name ?? '')} replication`;
-}
-
-/** Each element of a list by itself: the whole list in one pair of quotes would be one element. */
-export function settingSql({ name, wanted }: NonNullable<ReadinessFinding['setting']>): string {
-  const values = typeof wanted === 'string' ? [wanted] : wanted;
-  const listed = values.map((value) =>
-    /^[a-z_][a-z0-9_]*$|^\d+$/.test(value) ? value : pg.escapeLiteral(value),
-  );
-  return `alter system set ${name} = ${listed.join(', ')}`;
 }
 
 const RELOAD_WAIT_MS = 5_000;

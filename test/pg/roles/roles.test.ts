@@ -4,6 +4,7 @@ import type { EmbeddedMajor } from '../../../scripts/postgres/serverBinaries.ts'
 import { startThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import { dumpRoles } from '../../../shared/pg/roles/dumpRoles.ts';
+import { leaveRoles, reportMemberships } from '../../../shared/pg/roles/leaveRoles.ts';
 import { parseRoles } from '../../../shared/pg/roles/parseRoles.ts';
 import { restoreRoles } from '../../../shared/pg/roles/restoreRoles.ts';
 import { endpointOf, open } from '../schema/migrateSchema.ts';
@@ -106,6 +107,13 @@ describe.each([15, 18] as const)('to a user of %i that is no superuser', (major)
     await using target_ = await open(endpointOf(target, 'postgres', 'mover'));
     await target_.query('begin; set local role app; rollback');
     await target_.query('create database given owner readers');
+    expect(await reportMemberships(target_, moved.created)).toMatchObject([
+      { reason: expect.stringMatching(/stays a member.*revoke/) as string, count: 1 },
+      ...moved.created.slice(1).map(() => ({ count: 1 })),
+    ]);
+    expect(await leaveRoles(target_, moved.created)).toEqual([]);
+    expect(await reportMemberships(target_, moved.created)).toEqual([]);
+    await expect(target_.query('set role app')).rejects.toThrow(/permission denied/);
   });
 });
 

@@ -3,11 +3,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { embeddedBinaries } from '../../../scripts/postgres/serverBinaries.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
+import { alterSystemSql } from '../../../shared/pg/source/alterSystem.ts';
 import {
   checkLogicalReadiness,
   parseLibraries,
 } from '../../../shared/pg/source/logicalReadiness.ts';
-import { setupLogicalReplication, settingSql } from '../../../shared/pg/source/logicalSetup.ts';
+import { setupLogicalReplication } from '../../../shared/pg/source/logicalSetup.ts';
 import { startTestCluster } from '../copy/copyPair.ts';
 import { openSession } from './sourceCluster.ts';
 
@@ -119,13 +120,13 @@ test('T1: the list of output plugins is read and written element by element', as
   expect(parseLibraries('pgoutput, test_decoding')).toEqual(['pgoutput', 'test_decoding']);
   expect(parseLibraries('"pgoutput", wal2json')).toEqual(['pgoutput', 'wal2json']);
   const wanted = ['pgoutput', 'test_decoding', 'wal2json'];
-  expect(settingSql({ name: 'output_plugin_libraries', wanted })).toBe(
+  expect(alterSystemSql({ name: 'output_plugin_libraries', wanted })).toBe(
     'alter system set output_plugin_libraries = pgoutput, test_decoding, wal2json',
   );
   // A setting of the same kind that every version has shows what the server makes of it.
   await using session = await openSession(ready, 'postgres');
   await session.query(
-    settingSql({ name: 'session_preload_libraries', wanted: ['a b', 'plpgsql'] }),
+    alterSystemSql({ name: 'session_preload_libraries', wanted: ['a b', 'plpgsql'] }),
   );
   const { rows } = await session.query<{ setting: string }>(
     "select setting from pg_file_settings where name = 'session_preload_libraries'",
