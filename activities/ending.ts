@@ -114,7 +114,8 @@ defineActivity(
       failure === undefined ? undefined : (failureKind ?? 'other'),
     );
     const isSuccess = finalState(env.record, databases, failure).state === 'Succeeded';
-    await settleJoinedRoles(env, isSuccess);
+    // An attempt after the end has no login any more.
+    if (!isEnded(env.record.status)) await settleJoinedRoles(env, isSuccess);
     const now = new Date().toISOString();
     const updated = await env.stores.migrations.update(ref, (row) =>
       isEnded(row.status)
