@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReportFormat } from '../shared/api/report/format.ts';
+import type { EventList } from '../shared/api/events.ts';
 import type { ValidationReport } from '../shared/api/validationReport.ts';
 import { bearerHeader } from './bearerToken.ts';
 import { EXIT, CommandError } from './exitCode.ts';
@@ -184,6 +185,8 @@ export interface MigrationApi {
   purge(name: string): Promise<void>;
   checkNameAvailability(name: string): Promise<Record<string, unknown>>;
   validation(name: string): Promise<ValidationReport>;
+  /** All events behind a sequence number. */
+  events(name: string, after: number): Promise<EventList>;
   /** As the text of the format. */
   report(name: string, query: { format: ReportFormat; tables?: 'all' }): Promise<string>;
   tables(name: string, database: string, query?: Record<string, string>): Promise<TableProgress[]>;
@@ -218,6 +221,18 @@ export function createApiClient(location: ApiLocation, scope: ServerScope): Migr
       (await call('POST', `${base}/checkMigrationNameAvailability`, {
         body: { name, type: 'Microsoft.DBforPostgreSQL/flexibleServers/migrations' },
       })) as Record<string, unknown>,
+    events: async (name, after) => {
+      let next: string | undefined = `${one(name)}/events`;
+      const query: Record<string, string> = { after: String(after) };
+      const all: EventList = { value: [], deliveries: [], problems: [] };
+      for (let isFirst = true; next !== undefined; isFirst = false) {
+        const page = (await call('GET', next, isFirst ? { query } : {})) as EventList;
+        all.value.push(...page.value);
+        Object.assign(all, { deliveries: page.deliveries, problems: page.problems });
+        next = page.nextLink;
+      }
+      return all;
+    },
     validation: async (name) => (await call('GET', `${one(name)}/validation`)) as ValidationReport,
     report: async (name, { format, tables }) => {
       const query = { format, ...(tables === undefined ? {} : { tables }) };

@@ -22,6 +22,12 @@ export function parseMegabytes(text: string): number {
   return megabytes;
 }
 
+/** The number of an event; 0 stands before the first. */
+export function parseSequence(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('It is no number of an event.');
+  return Number(text);
+}
+
 /** For options that may be given several times, or once with several values. */
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];

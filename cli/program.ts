@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { registerCompare } from './compare.ts';
+import { registerEvents } from './events/command.ts';
 import { CommandError, EXIT } from './exitCode.ts';
 import { registerMigrate } from './migrate/command.ts';
 import { registerMigration } from './migration/command.ts';
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   registerMigrate(program);
   registerMigration(program);
   registerReport(program);
+  registerEvents(program);
   registerCompare(program);
   registerSource(program);
   return program;

@@ -42,6 +42,7 @@ await runReplicator({
   failedSlotMaxBytes: settings.failedSlotMaxBytes,
   decodingWorkMemMegabytes: settings.decodingWorkMemMegabytes,
   allowedHosts: settings.allowedHosts,
+  thresholds: settings,
   leave: leave.signal,
   graceMs: settings.shutdownGraceSeconds * 1000,
   onTurn: health.noteTurn,

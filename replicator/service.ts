@@ -5,6 +5,7 @@ import { QUEUES } from '../shared/contracts/names.ts';
 import type { ReplicationStatusMessage } from '../shared/contracts/names.ts';
 import type { ReplicationRecord, StreamStatus } from '../shared/contracts/records.ts';
 import { wantsReplicator } from '../shared/contracts/replication.ts';
+import type { Thresholds } from '../shared/contracts/thresholds.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import type { SecretStore } from '../shared/secrets/secretStore.ts';
 import type { QueueMessage, SampleFigures, Stores } from '../shared/state/stores.ts';
@@ -14,6 +15,8 @@ import { eachOf, RowQueue } from './rowQueue.ts';
 import { SessionMessages } from './sessionMessages.ts';
 import { SnapshotKeeper } from './snapshotKeeper.ts';
 import { StreamKeeper } from './streamKeeper.ts';
+import { openThresholdWatch } from './thresholdWatch.ts';
+import type { ThresholdWatch } from './thresholdWatch.ts';
 
 /** A lost message only costs time: all rows are looked at this often. */
 const SWEEP_EVERY_MS = 3_000;
@@ -38,6 +41,8 @@ export interface ReplicatorOptions {
   /** See Settings. */
   decodingWorkMemMegabytes: number;
   allowedHosts: readonly string[];
+  /** Beyond them an event is told. */
+  thresholds: Thresholds;
   /** Ends the process's work where another replicator can go on; see handOver.ts. */
   leave: AbortSignal;
   /** How long snapshots, which nobody can take over, are held after that, in milliseconds. */
@@ -62,6 +67,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
   });
   const sessions = new SessionMessages(stores, owner, log);
 
+  const thresholds = openThresholdWatch(stores, options.thresholds, log);
   const note = async (
     record: ReplicationRecord,
     change: Pick<Partial<ReplicationRecord>, 'observed' | 'stream'>,
@@ -78,6 +84,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       if (!isMine) return;
       if (change.stream !== undefined)
         void stores.samples.note(id, record.database, figuresOf(change.stream));
+      await lookAtThresholds(thresholds, record, change);
       if (!isNews) return;
       const message: ReplicationStatusMessage = {
         migrationId: id,
@@ -211,4 +218,13 @@ async function rowOf(
 ): Promise<ReplicationRecord | undefined> {
   const { id, database } = JSON.parse(text) as { id: string; database?: string };
   return database === undefined ? undefined : await replications.get(id, database);
+}
+
+async function lookAtThresholds(
+  thresholds: ThresholdWatch,
+  record: ReplicationRecord,
+  { observed, stream }: Pick<Partial<ReplicationRecord>, 'observed' | 'stream'>,
+): Promise<void> {
+  if (observed?.phase !== 'streaming' || stream === undefined) return;
+  await thresholds.look(record, { stage: observed.stage, status: stream });
 }

@@ -1,8 +1,6 @@
 import { formatOfFile } from '../../shared/api/report/format.ts';
-import { parseConnectionUri } from '../../shared/pg/connectionUri.ts';
-import { usageError } from '../exitCode.ts';
 import { openApi } from '../migration/actions.ts';
-import { serverNameOf } from '../migrate/requestBody.ts';
+import { serverOf } from '../migration/serverOf.ts';
 import type { ReportOptions } from './command.ts';
 import { writeReportFile } from './reportFile.ts';
 
@@ -17,13 +15,4 @@ export async function runReport(name: string, options: ReportOptions): Promise<v
   });
   if (output === undefined) process.stdout.write(text);
   else await writeReportFile(output, text);
-}
-
-async function serverOf({ serverName, target }: ReportOptions): Promise<string> {
-  if (serverName !== undefined) return serverName;
-  if (target !== undefined) return serverNameOf(await parseConnectionUri(target));
-  throw usageError(
-    'Which server? Give its --server-name, or the --target of pgmove migrate: a name of a migration ' +
-      'is unique for its target server only.',
-  );
 }

@@ -17,7 +17,7 @@ const of = {
   migrationName: z.string(),
   sequence: count
     .optional()
-    .describe('1, 2, 3 … for each migration, without gaps. Given when the event is stored.'),
+    .describe('1, 2, 3 … for each migration, without gaps.'),
 };
 
 /** Kinds of errors, and what is no single error. */
