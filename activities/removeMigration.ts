@@ -1,8 +1,7 @@
 import { migrationFolder } from '../shared/contracts/blobPaths.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
-import { openDestinations } from '../shared/notifications/destinations.ts';
 import { publishOutbox } from '../shared/notifications/publisher.ts';
-import { retireEvents } from '../shared/notifications/retirement.ts';
+import { knownDestinations, retireEvents } from '../shared/notifications/retirement.ts';
 import { dropControlSchema } from '../shared/pg/copy/control.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -13,7 +12,7 @@ import { lookAtTarget } from './steps/targetDatabase.ts';
 defineActivity(
   'removeMigration',
   async ({ ref }, env) => {
-    const destinations = openDestinations(env.settings);
+    const destinations = await knownDestinations(env.stores, ref.id);
     await publishOutbox(env.stores, destinations, { ref });
     for (const { database } of await env.stores.databases.list(ref.id)) {
       await publishOutbox(env.stores, destinations, { migrationId: ref.id, database });
@@ -26,7 +25,7 @@ defineActivity(
     }
     await env.stores.blobs.deletePrefix(migrationFolder(ref.id));
     await env.deleteSecrets();
-    await retireEvents(env.stores, destinations, ref.id, new Date().toISOString());
+    await retireEvents(env.stores, ref.id, new Date().toISOString());
     await env.stores.databases.deleteAll(ref.id);
     await env.stores.migrations.delete(ref);
     return null;

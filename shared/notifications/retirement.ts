@@ -10,17 +10,25 @@ const LONGEST_DAYS = 7;
 
 type RetirementStores = Pick<Stores, 'events' | 'deliveries'>;
 
+/** Who gets the migration's events: only the deployment that delivers knows it from its settings. */
+export async function knownDestinations(
+  stores: RetirementStores,
+  migrationId: string,
+): Promise<DestinationName[]> {
+  const rows = await stores.deliveries.list(migrationId);
+  return rows.map(({ destination, name }) => ({ id: destination, name }));
+}
+
 /**
  * Forgets the events of a migration that is purged: at once when every destination has them, else
  * when the last one does.
  */
 export async function retireEvents(
   stores: RetirementStores,
-  destinations: readonly DestinationName[],
   migrationId: string,
   now: string,
 ): Promise<void> {
-  const open = await openRows(stores, destinations, migrationId);
+  const open = (await stores.deliveries.list(migrationId)).filter(isPending);
   if (open.length === 0) {
     await forget(stores, migrationId);
     return;

@@ -268,7 +268,7 @@ describe('a migration that is purged', () => {
     const { id } = record.ref;
     await publishAndDeliver(dispatcher, record);
     const now = new Date(dispatcher.clock()).toISOString();
-    await retireEvents(state.stores, dispatcher.destinations, id, now);
+    await retireEvents(state.stores, id, now);
     await state.stores.migrations.delete(record.ref);
     await sweepDeliveries(dispatcher);
     expect(await toArray(state.stores.events.list(id))).toHaveLength(3);
@@ -280,11 +280,21 @@ describe('a migration that is purged', () => {
     expect(await state.stores.deliveries.list(id)).toEqual([]);
   });
 
+  test('forgets them with the next sweep when the topic is not configured any more', async () => {
+    const dispatcher = process();
+    sink.answer = () => ({ status: 500 });
+    const record = await migrationWithEvents(state.stores, 1);
+    await publishAndDeliver(dispatcher, record);
+    await retireEvents(state.stores, record.ref.id, new Date(dispatcher.clock()).toISOString());
+    await sweepDeliveries(testDispatcher(state.stores, []));
+    expect(await toArray(state.stores.events.list(record.ref.id))).toEqual([]);
+  });
+
   test('leaves nothing when nobody is to get anything, and gives up after a week', async () => {
     const nobody = testDispatcher(state.stores, []);
     const silent = await migrationWithEvents(state.stores, 1);
     await publishAndDeliver(nobody, silent);
-    await retireEvents(state.stores, [], silent.ref.id, '2026-01-01T00:00:00Z');
+    await retireEvents(state.stores, silent.ref.id, '2026-01-01T00:00:00Z');
     expect(await toArray(state.stores.events.list(silent.ref.id))).toEqual([]);
 
     const dispatcher = process();
@@ -292,7 +302,7 @@ describe('a migration that is purged', () => {
     const record = await migrationWithEvents(state.stores, 1);
     await publishAndDeliver(dispatcher, record);
     const now = new Date(dispatcher.clock()).toISOString();
-    await retireEvents(state.stores, dispatcher.destinations, record.ref.id, now);
+    await retireEvents(state.stores, record.ref.id, now);
     dispatcher.pass(8 * 24 * HOUR_MS);
     await sweepDeliveries(dispatcher);
     expect(await state.stores.deliveries.list(record.ref.id)).toEqual([]);
