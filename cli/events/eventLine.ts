@@ -12,7 +12,7 @@ export interface PrintedEvent {
 /** Cells: number, time, subject, type, and what of the data says most. */
 export function eventCells({ type, subject, time, data }: PrintedEvent): string[] {
   const cells = [
-    String(data['sequence'] ?? ''),
+    typeof data['sequence'] === 'number' ? String(data['sequence']) : '',
     time,
     subject.replace(/^migrations\//, ''),
     type.replace(EVENT_TYPE_PREFIX, ''),

@@ -15,9 +15,7 @@ const time = z.string().describe('ISO 8601, UTC.');
 const of = {
   migrationId: z.string().describe('GUID; a name that is used again has another one.'),
   migrationName: z.string(),
-  sequence: count
-    .optional()
-    .describe('1, 2, 3 … for each migration, without gaps.'),
+  sequence: count.optional().describe('1, 2, 3 … for each migration, without gaps.'),
 };
 
 /** Kinds of errors, and what is no single error. */
