@@ -1,6 +1,9 @@
 import type { ErrorCode } from './eventTypes.ts';
 import type { DatabaseState, MigrationState, TableState } from './status.ts';
 import type { TlsMode } from './tls.ts';
+import type { CopyEstimate, ValidationDetails } from './validation.ts';
+
+export type * from './validation.ts';
 
 /** How everything but the API names a migration: small enough for every message and input. */
 export interface MigrationRef {
@@ -80,40 +83,6 @@ export interface ServerMetadata {
   version?: string;
   storageMb?: number;
   sku?: { name?: string; tier?: string };
-}
-
-export type ValidationState = 'Failed' | 'Succeeded' | 'Warning';
-
-export interface ValidationItem {
-  type: string;
-  state: ValidationState;
-  messages?: { state: ValidationState; message: string }[];
-}
-
-export interface ValidationDetails {
-  status?: ValidationState;
-  validationStartTimeInUtc?: string;
-  validationEndTimeInUtc?: string;
-  serverLevelValidationDetails: ValidationItem[];
-  dbLevelValidationDetails: {
-    databaseName: string;
-    startedOn: string;
-    endedOn?: string;
-    summary: ValidationItem[];
-  }[];
-}
-
-/** How large a database is, and how long its copy may take. */
-export interface CopyEstimate {
-  tableCount: number;
-  /** Rows with their TOAST. */
-  tableBytes: number;
-  indexBytes: number;
-  largestTables: { name: string; bytes: number }[];
-  /** Of one connection, measured by reading from the largest table; absent where nothing was read. */
-  bytesPerSecond?: number;
-  /** Rows and indexes with the migration's jobs; absent without a rate. */
-  seconds?: number;
 }
 
 /** A row of Migrations. */

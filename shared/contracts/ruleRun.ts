@@ -1,4 +1,4 @@
-import type { ValidationState } from './records.ts';
+import type { ValidationState } from './validation.ts';
 
 /** One rule of a validation, when it ran and how long that took. */
 export interface RuleRun {
