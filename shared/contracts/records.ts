@@ -5,6 +5,8 @@ import type { CopyEstimate, ValidationDetails } from './validation.ts';
 
 export type * from './validation.ts';
 
+export type { EventRecord } from './eventRecord.ts';
+
 /** How everything but the API names a migration: small enough for every message and input. */
 export interface MigrationRef {
   /** GUID; also the id of the first orchestration instance. */
@@ -356,16 +358,4 @@ export interface StreamStatus {
   warnings: string[];
   /** ISO 8601. */
   updatedOn: string;
-}
-
-/** A state change, first in a row's outbox, then a row of Events. */
-export interface EventRecord {
-  /** CloudEvents type without the prefix: `MigrationStateChanged`; see eventTypes.ts. */
-  type: string;
-  /** The ARM id of the target server, lower case. */
-  source: string;
-  /** `migrations/{name}` or `migrations/{name}/databases/{db}`. */
-  subject: string;
-  time: string;
-  data: Record<string, unknown>;
 }
