@@ -1,8 +1,8 @@
 import type { BatchOutcome } from '../shared/contracts/activities.ts';
 import { isTransient, kindOf } from '../shared/errors/classify.ts';
-import { messageOf } from '../shared/errors/migrationError.ts';
 import type { CopyItem, TableOutcome } from '../shared/pg/copy/batch.ts';
 import { copyBatch } from '../shared/pg/copy/copyBatch.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import { finishTable } from '../shared/pg/schema/indexes.ts';
 import { finishSmallTables } from '../shared/pg/schema/smallTables.ts';
@@ -10,6 +10,7 @@ import type { TableIndexWork } from '../shared/pg/schema/plan.ts';
 import type { TablePatch } from '../shared/state/stores.ts';
 import { copyOnline } from '../shared/wal/copy/copyOnline.ts';
 import type { OnlineCopyOptions } from '../shared/wal/copy/copyOnline.ts';
+import { countCopied } from '../shared/telemetry/metrics.ts';
 import { noteIndexed } from '../shared/wal/copy/tableStates.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
@@ -64,14 +65,17 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
   if (batch.kind === 'tables' || failed.length > 0) {
     await env.stores.tables.updateMany(ref.id, database, [...patches.values()]);
   }
+  const rows = done.reduce((sum, outcome) => sum + outcome.rows, 0);
+  const bytes = done.reduce((sum, outcome) => sum + outcome.bytes, 0);
+  countCopied(ref.id, database, { rows, bytes });
   const failedCount = [...patches.values()].filter(({ state }) => state === 'failed').length;
   const part = batch.items[0]?.part;
   const work = plan.indexWork[0];
   return {
     tablesDone: patches.size - failedCount,
     tablesFailed: failedCount,
-    rows: done.reduce((sum, { rows }) => sum + rows, 0),
-    bytes: done.reduce((sum, { bytes }) => sum + bytes, 0),
+    rows,
+    bytes,
     ...(part === undefined
       ? {}
       : {
@@ -159,7 +163,7 @@ async function finishEach(
       await finishTable(session, work, indexBuildOptions(plan));
     } catch (error) {
       if (isTransient(kindOf(error))) throw error;
-      errors.set(work.tableOid, `${work.schema}.${work.table}: ${messageOf(error)}`);
+      errors.set(work.tableOid, `${work.schema}.${work.table}: ${safeCause(error)}`);
     }
   }
   return errors;

@@ -1,4 +1,4 @@
-import { messageOf } from '../shared/errors/migrationError.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import { estimateCopy } from '../shared/pg/source/estimate.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import { excludedRelations } from './steps/excludedRelations.ts';
@@ -14,7 +14,7 @@ defineActivity('estimateDatabase', async ({ ref, database }, env) => {
       record: { ...row, estimates: { ...row.estimates, [database]: estimate } },
     }));
   } catch (error) {
-    env.context.warn(`${database} was not estimated: ${messageOf(error)}`);
+    env.log.warn('not estimated', { error: safeCause(error) });
   }
   return null;
 });

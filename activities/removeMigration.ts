@@ -1,7 +1,7 @@
 import { migrationFolder } from '../shared/contracts/blobPaths.ts';
-import { messageOf } from '../shared/errors/migrationError.ts';
 import { publishOutbox } from '../shared/notifications/publisher.ts';
 import { knownDestinations, retireEvents } from '../shared/notifications/retirement.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import { dropControlSchema } from '../shared/pg/copy/control.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
@@ -41,6 +41,6 @@ async function dropTraces(env: ActivityEnvironment, database: string): Promise<v
     await using target = await env.open('target', database);
     await dropControlSchema(target);
   } catch (error) {
-    env.context.warn(`The schema pgmove stays in ${database} on the target: ${messageOf(error)}`);
+    env.log.warn('the schema pgmove stays on the target', { database, error: safeCause(error) });
   }
 }

@@ -1,7 +1,7 @@
 import { isTransient, kindOf } from '../shared/errors/classify.ts';
-import { messageOf } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import { readCopies } from '../shared/pg/copy/control.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import { buildIndex, finishTable } from '../shared/pg/schema/indexes.ts';
 import { noteIndexed } from '../shared/wal/copy/tableStates.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
@@ -62,7 +62,7 @@ async function noteFailure(
     const [item] = batch.items;
     if (item !== undefined && kind !== 'canceled' && !isTransient(kind)) {
       await env.stores.tables.updateMany(env.record.ref.id, database, [
-        { tableId: String(item.oid), state: 'failed', error: messageOf(error) },
+        { tableId: String(item.oid), state: 'failed', error: safeCause(error) },
       ]);
     }
     throw error;

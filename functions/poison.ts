@@ -4,6 +4,7 @@ import { QUEUES } from '../shared/contracts/names.ts';
 import type { QueueName } from '../shared/contracts/names.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
 import { runtime } from '../shared/state/runtime.ts';
+import { callLog } from '../shared/telemetry/log.ts';
 import { isFront, queueName } from './durable/deployment.ts';
 import { migrationIdOf } from './durable/messages.ts';
 
@@ -17,13 +18,14 @@ async function noteGivenUp(
   context: InvocationContext,
 ): Promise<void> {
   const migrationId = migrationIdOf(entry);
-  context.error('queue message given up', { queue, migration: migrationId ?? 'unknown' });
+  const log = callLog(context);
+  log.error('queue message given up', { queue, migrationId });
   if (migrationId === undefined) return;
   try {
     const { stores } = await runtime();
     await stores.events.noteProblem(migrationId, queue, new Date().toISOString());
   } catch (error) {
-    context.error('not noted', { queue, migration: migrationId, error: messageOf(error) });
+    log.error('not noted', { queue, migrationId, error: messageOf(error) });
   }
 }
 

@@ -4,6 +4,7 @@ import { messageOf } from '../shared/errors/migrationError.ts';
 import { QUEUES } from '../shared/contracts/names.ts';
 import { TASK_HUB_SETTING } from '../shared/contracts/runtimes.ts';
 import { runtime } from '../shared/state/runtime.ts';
+import { callLog } from '../shared/telemetry/log.ts';
 import { purgeCarried, startCarried, wakeCarried } from './durable/carrier.ts';
 import { readRuntimeCommand } from './durable/messages.ts';
 import { registerRuntime } from './durable/registration.ts';
@@ -25,7 +26,7 @@ if (!isFront) {
     extraInputs: [df.input.durableClient()],
     handler: async (_timer, context) => {
       await registerRuntime(df.getClient(context).taskHubName).catch((error: unknown) => {
-        context.error('this deployment is not registered', { error: messageOf(error) });
+        callLog(context).error('this deployment is not registered', { error: messageOf(error) });
       });
     },
   });

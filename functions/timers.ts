@@ -8,12 +8,13 @@ import { runtime } from '../shared/state/runtime.ts';
 import { isFront } from './durable/deployment.ts';
 import { dispatcher } from './durable/dispatcher.ts';
 import { watchSessions } from './durable/sessionWatch.ts';
+import { callLog } from '../shared/telemetry/log.ts';
 import { watchStreams } from './durable/streamWatch.ts';
 import { purgeExpired, sweepSecrets, watchMigrations } from './durable/watchdog.ts';
 
 function warnOf(context: InvocationContext, failures: readonly unknown[]): void {
   for (const error of failures) {
-    context.warn('skipped', { error: messageOf(error) });
+    callLog(context).warn('skipped', { error: messageOf(error) });
   }
 }
 

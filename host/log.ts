@@ -1,4 +1,4 @@
-/** Log lines of the host and of the app's functions: one line each on stderr. */
+/** Log lines of the host and of the app's functions, on stderr. */
 
 export type LogLevel =
   'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical' | 'none';
@@ -23,13 +23,41 @@ export function parseLogLevel(text: string | undefined): LogLevel {
   return level !== undefined && level in RANK ? (level as LogLevel) : 'information';
 }
 
+/**
+ * One JSON object per line. An app that writes objects itself, as text because hosts carry nothing
+ * else, gets its fields into the line.
+ */
 export function createLogger(minimum: LogLevel): Logger {
   return {
     write(level, source, message) {
       if (RANK[level] < RANK[minimum]) return;
-      process.stderr.write(`${new Date().toISOString()} ${level} ${source}: ${message}\n`);
+      const line = {
+        level: SHORT[level] ?? level,
+        time: new Date().toISOString(),
+        name: 'host',
+        source,
+        ...(objectOf(message) ?? { msg: message }),
+      };
+      process.stderr.write(`${JSON.stringify(line)}\n`);
     },
   };
+}
+
+/** As most loggers call them. */
+const SHORT: Partial<Record<LogLevel, string>> = {
+  information: 'info',
+  warning: 'warn',
+  critical: 'fatal',
+};
+
+function objectOf(message: string): object | undefined {
+  if (!message.startsWith('{')) return undefined;
+  try {
+    const value: unknown = JSON.parse(message);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function errorText(error: unknown): string {

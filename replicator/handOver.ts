@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QUEUES } from '../shared/contracts/names.ts';
 import type { ReplicationRecord } from '../shared/contracts/records.ts';
-import { messageOf } from '../shared/errors/migrationError.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import { giveBack, renew } from './lease.ts';
 import { eachOf } from './rowQueue.ts';
 import type { RowQueue } from './rowQueue.ts';
 import type { ReplicatorOptions } from './service.ts';
+import { fieldsOf } from '../shared/telemetry/fields.ts';
 import type { SessionMessages } from './sessionMessages.ts';
 import type { SnapshotKeeper } from './snapshotKeeper.ts';
 import type { StreamKeeper } from './streamKeeper.ts';
@@ -56,7 +57,7 @@ export async function handOver(leaving: Leaving): Promise<void> {
     await passAll(() => true);
   } catch (error) {
     // The leases run out by themselves.
-    log.warn({ reason: messageOf(error) }, 'not everything was handed over');
+    log.warn({ error: safeCause(error) }, 'not everything was handed over');
   }
 }
 
@@ -64,14 +65,14 @@ export async function handOver(leaving: Leaving): Promise<void> {
 async function passOn(leaving: Leaving, record: ReplicationRecord): Promise<void> {
   const { stores, sessions, owner, log } = leaving;
   const { ref, database } = record;
-  const names = { migration: ref.id, database };
+  const names = fieldsOf(ref, database);
   try {
     if (!(await giveBack(stores, record, owner))) return;
     await sessions.pass(record);
     await stores.queues.send(QUEUES.replicatorCommands, JSON.stringify({ id: ref.id, database }));
     log.info(names, 'handed over');
   } catch (error) {
-    log.warn({ ...names, reason: messageOf(error) }, 'not handed over');
+    log.warn({ ...names, error: safeCause(error) }, 'not handed over');
   }
 }
 
@@ -90,7 +91,7 @@ async function holdSnapshots(leaving: Leaving, end: AbortSignal): Promise<void> 
       await sessions.look(snapshots);
       for (const record of snapshots) rows.add(record);
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'storage did not answer');
+      log.warn({ error: safeCause(error) }, 'storage did not answer');
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: end }).catch(() => undefined);
   }
@@ -102,7 +103,7 @@ async function loseSnapshots({ stores, keeper, observe, log }: Leaving): Promise
   for await (const record of stores.replications.listUnsettled()) {
     const { desired } = record;
     if (desired.phase !== 'holdSnapshot' || !keeper.holds(record, desired.generation)) continue;
-    log.warn({ migration: record.ref.id, database: record.database }, 'snapshot given up');
+    log.warn({ ...fieldsOf(record.ref, record.database), step: 'snapshot' }, 'snapshot given up');
     await keeper.release(record);
     const reason = 'The replicator that held the snapshot was stopped.';
     await observe(record, { phase: 'snapshotLost', generation: desired.generation, reason });

@@ -3,6 +3,9 @@ import pino from 'pino';
 import { readSettings } from '../shared/config/settings.ts';
 import { openSecretStore } from '../shared/secrets/secretStore.ts';
 import { ensureStores, openStores } from '../shared/state/stores.ts';
+import { metrics } from '../shared/telemetry/metrics.ts';
+import { prometheusAnswer } from '../shared/telemetry/prometheus.ts';
+import { startTelemetry, stopTelemetry } from '../shared/telemetry/telemetry.ts';
 import { openHealth } from './health.ts';
 import { runReplicator } from './service.ts';
 import { startStatusServer } from './statusServer.ts';
@@ -16,7 +19,13 @@ setFlagsFromString('--heap-growing-percent=40');
  * the end of its parent, ends it at once.
  */
 const settings = readSettings();
-const log = pino({ name: 'replicator', level: process.env['PGMOVE_LOG_LEVEL'] ?? 'info' });
+// Lines as the local host writes them.
+const log = pino({
+  level: process.env['PGMOVE_LOG_LEVEL'] ?? 'info',
+  base: { name: 'replicator' },
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (level) => ({ level }) },
+});
 const leave = new AbortController();
 const stop = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
@@ -27,11 +36,21 @@ process.once('disconnect', () => stop.abort());
 const stores = openStores(settings);
 await ensureStores(stores);
 const secrets = openSecretStore(settings);
+await startTelemetry('pgmove-replicator', settings.telemetry);
 const health = openHealth(leave.signal);
 await using _server =
   settings.replicatorPort === undefined
     ? undefined
     : await startStatusServer(settings.replicatorPort, { '/health': health.answer });
+await using _metrics =
+  settings.metricsServer === undefined
+    ? undefined
+    : await startStatusServer(
+        settings.metricsServer.port,
+        { '/health': health.answer, '/metrics': () => prometheusAnswer(metrics) },
+        settings.metricsServer.address,
+      );
+if (_metrics !== undefined) log.info({ port: _metrics.port }, 'metrics are served');
 process.stdout.write('replicator ready\n');
 process.send?.({ ready: true });
 await runReplicator({
@@ -48,5 +67,6 @@ await runReplicator({
   onTurn: health.noteTurn,
   signal: stop.signal,
 });
+await stopTelemetry();
 // The channel to the parent would keep the process alive.
 if (process.connected) process.disconnect();

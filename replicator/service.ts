@@ -6,11 +6,14 @@ import type { ReplicationStatusMessage } from '../shared/contracts/names.ts';
 import type { ReplicationRecord, StreamStatus } from '../shared/contracts/records.ts';
 import { wantsReplicator } from '../shared/contracts/replication.ts';
 import type { Thresholds } from '../shared/contracts/thresholds.ts';
-import { messageOf } from '../shared/errors/migrationError.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import type { SecretStore } from '../shared/secrets/secretStore.ts';
 import type { QueueMessage, SampleFigures, Stores } from '../shared/state/stores.ts';
+import { fieldsOf } from '../shared/telemetry/fields.ts';
+import type { LogFields } from '../shared/telemetry/fields.ts';
 import { handOver } from './handOver.ts';
 import { claim, leaseUntil, mayClaim, renew } from './lease.ts';
+import { observeReplicator } from './metrics.ts';
 import { eachOf, RowQueue } from './rowQueue.ts';
 import { SessionMessages } from './sessionMessages.ts';
 import { SnapshotKeeper } from './snapshotKeeper.ts';
@@ -47,9 +50,9 @@ export interface ReplicatorOptions {
   leave: AbortSignal;
   /** How long snapshots, which nobody can take over, are held after that, in milliseconds. */
   graceMs: number;
-  /** Ends everything at once. */
   /** Called after every turn of the loop in which storage answered. */
   onTurn?: () => void;
+  /** Ends everything at once. */
   signal: AbortSignal;
 }
 
@@ -62,7 +65,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
   const owner = randomUUID();
   const leave = AbortSignal.any([options.leave, options.signal]);
   await using keeper = new SnapshotKeeper(options, (record, generation, reason) => {
-    log.warn({ migration: record.ref.id, database: record.database, generation }, 'snapshot lost');
+    log.warn({ ...snapshotFields(record), generation }, 'snapshot lost');
     void observe(record, { phase: 'snapshotLost', generation, reason });
   });
   const sessions = new SessionMessages(stores, owner, log);
@@ -94,13 +97,17 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       await stores.queues.send(QUEUES.replicationStatus, JSON.stringify(message));
     } catch (error) {
       // The row was purged, or storage is away; the next sweep sees what is still wanted.
-      log.warn({ migration: id, database: record.database, reason: messageOf(error) }, 'not noted');
+      log.warn({ ...fieldsOf(record.ref, record.database), error: safeCause(error) }, 'not noted');
     }
   };
 
   const observe = (record: ReplicationRecord, observed: ReplicationRecord['observed']) =>
     note(record, { observed }, true);
   await using streams = new StreamKeeper({ ...options, observe: note });
+  using _observed = observeReplicator(
+    () => streams.readings(),
+    () => keeper.count,
+  );
 
   const isHeldHere = (record: ReplicationRecord): boolean => {
     const { desired } = record;
@@ -139,7 +146,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       await observe(record, { phase: 'snapshotLost', generation: desired.generation, reason });
       return;
     }
-    log.info({ migration: record.ref.id, database: record.database }, 'taking a snapshot');
+    log.info(snapshotFields(record), 'taking a snapshot');
     const taken = await keeper.hold(record, desired, leave);
     // Broken off: the next replicator takes it.
     if (taken.phase === 'failed' && leave.aborted) return;
@@ -148,7 +155,10 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
 
   const rows = new RowQueue(async (record) => {
     await work(record).catch((error: unknown) =>
-      log.error({ reason: messageOf(error) }, 'row not worked on'),
+      log.error(
+        { ...fieldsOf(record.ref, record.database), error: safeCause(error) },
+        'row not worked on',
+      ),
     );
   }, stores);
 
@@ -196,7 +206,7 @@ export async function runReplicator(options: ReplicatorOptions): Promise<void> {
       }
       options.onTurn?.();
     } catch (error) {
-      if (!leave.aborted) log.warn({ reason: messageOf(error) }, 'storage did not answer');
+      if (!leave.aborted) log.warn({ error: safeCause(error) }, 'storage did not answer');
     }
     const slowMs = streams.isBusy ? STREAM_POLL_MS : SLOW_POLL_MS;
     const pollMs = Date.now() - lastMessage < QUICK_FOR_MS ? QUICK_POLL_MS : slowMs;
@@ -227,4 +237,8 @@ async function lookAtThresholds(
 ): Promise<void> {
   if (observed?.phase !== 'streaming' || stream === undefined) return;
   await thresholds.look(record, { stage: observed.stage, status: stream });
+}
+
+function snapshotFields(record: ReplicationRecord): LogFields {
+  return { ...fieldsOf(record.ref, record.database), step: 'snapshot' };
 }

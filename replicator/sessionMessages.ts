@@ -4,6 +4,7 @@ import type { SessionMessage } from '../shared/contracts/names.ts';
 import type { ReplicationRecord } from '../shared/contracts/records.ts';
 import { wantsReplicator } from '../shared/contracts/replication.ts';
 import type { QueueMessage, Stores } from '../shared/state/stores.ts';
+import { fieldsOf } from '../shared/telemetry/fields.ts';
 import { mayClaim } from './lease.ts';
 
 export interface SessionTimes {
@@ -130,7 +131,7 @@ export class SessionMessages {
     const since = this.#missing.get(key);
     if (since === undefined) this.#missing.set(key, now);
     if (since === undefined || now - since < this.#times.missingForMs) return;
-    this.#log.info({ migration: record.ref.id, database: record.database }, 'session message made');
+    this.#log.info(fieldsOf(record.ref, record.database), 'session message made');
     const message: SessionMessage = { migrationId: record.ref.id, database: record.database };
     await this.#stores.queues.send(QUEUES.replicatorSessions, JSON.stringify(message), {
       isKept: true,

@@ -35,6 +35,10 @@ export class SnapshotKeeper implements AsyncDisposable {
     this.#onLost = onLost;
   }
 
+  get count(): number {
+    return this.#held.size;
+  }
+
   holds(record: ReplicationRecord, generation: number): boolean {
     return this.#held.get(keyOf(record))?.generation === generation;
   }

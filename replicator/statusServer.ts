@@ -7,7 +7,7 @@ export interface StatusAnswer {
   body: string;
 }
 
-/** What the replicator says of itself, by path: `/health`. */
+/** What the replicator says of itself, by path: `/health`, `/metrics`. */
 export type StatusPages = Readonly<Record<string, () => StatusAnswer | Promise<StatusAnswer>>>;
 
 export interface StatusServer extends AsyncDisposable {
@@ -15,10 +15,17 @@ export interface StatusServer extends AsyncDisposable {
 }
 
 /**
- * Answers GET for the pages, over plain HTTP on every address: the platform's probes come from
- * outside of the container. It tells nothing of what is moved.
+ * Answers GET for the pages, over plain HTTP.
+ *
+ * @param port 0: a free one.
+ * @param address Default: every one, because the platform's probes come from outside of the container.
+ *   Then the pages must tell nothing of what is moved.
  */
-export async function startStatusServer(port: number, pages: StatusPages): Promise<StatusServer> {
+export async function startStatusServer(
+  port: number,
+  pages: StatusPages,
+  address?: string,
+): Promise<StatusServer> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
@@ -36,7 +43,7 @@ export async function startStatusServer(port: number, pages: StatusPages): Promi
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, resolve);
+    server.listen(port, address, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,

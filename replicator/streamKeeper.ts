@@ -8,17 +8,22 @@ import type {
 } from '../shared/contracts/records.ts';
 import { databaseEvent } from '../shared/contracts/events.ts';
 import { kindOf } from '../shared/errors/classify.ts';
-import { messageOf, MigrationError } from '../shared/errors/migrationError.ts';
+import { MigrationError } from '../shared/errors/migrationError.ts';
 import { connect } from '../shared/pg/connect.ts';
+import { safeCause } from '../shared/pg/copy/failure.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
 import type { PgEndpoint } from '../shared/pg/endpoint.ts';
 import type { SecretStore } from '../shared/secrets/secretStore.ts';
 import type { Stores } from '../shared/state/stores.ts';
+import { fieldsOf } from '../shared/telemetry/fields.ts';
+import type { LogFields } from '../shared/telemetry/fields.ts';
+import { countError } from '../shared/telemetry/metrics.ts';
 import { parseLsn } from '../shared/wal/lsn.ts';
 import type { Lsn } from '../shared/wal/lsn.ts';
 import { beginProgress, findProgress } from '../shared/wal/progress.ts';
 import { createProvenSlot } from '../shared/wal/provenSlot.ts';
 import { dropSlot, readSlot } from '../shared/wal/slot.ts';
+import type { StreamReading } from './metrics.ts';
 import type { GroupCounters } from './stream/group.ts';
 import { needsOperator } from './stream/needsOperator.ts';
 import { runStream } from './stream/session.ts';
@@ -53,6 +58,9 @@ interface Running {
   done: Promise<void>;
   /** Makes the session look at what is wanted. */
   wake: () => void;
+  /** What the session counts, over all its attempts. */
+  counters: GroupCounters;
+  report?: StreamReport;
 }
 
 /** Pauses before a session is begun again after something that time may cure. */
@@ -78,6 +86,13 @@ export class StreamKeeper implements AsyncDisposable {
 
   get isBusy(): boolean {
     return this.#running.size > 0;
+  }
+
+  /** As they are now, for metrics. */
+  *readings(): Iterable<StreamReading> {
+    for (const { record, counters, report } of this.#running.values()) {
+      yield { migrationId: record.ref.id, database: record.database, counters, report };
+    }
   }
 
   runs(record: ReplicationRecord): boolean {
@@ -160,11 +175,12 @@ export class StreamKeeper implements AsyncDisposable {
       finish: new AbortController(),
       done: Promise.resolve(),
       wake: () => undefined,
+      counters: countersOf(record.stream),
     };
     this.#running.set(key, running);
     running.done = this.#run(record, running)
       .catch((error: unknown) => {
-        this.#options.log.error({ ...nameOf(record), reason: messageOf(error) }, 'stream ended');
+        this.#options.log.error({ ...nameOf(record), error: safeCause(error) }, 'stream ended');
       })
       .finally(() => this.#running.delete(key));
   }
@@ -174,12 +190,11 @@ export class StreamKeeper implements AsyncDisposable {
     const { wish } = running;
     // Between two sessions nothing has to be finished.
     const ending = AbortSignal.any([running.stop.signal, running.finish.signal]);
-    const counters = countersOf(record.stream);
     let [failures, unknown] = [0, 0];
     while (!ending.aborted) {
       const startedAt = Date.now();
       try {
-        await this.#session(record, running, counters);
+        await this.#session(record, running);
         return;
       } catch (error) {
         if (ending.aborted) return;
@@ -188,16 +203,17 @@ export class StreamKeeper implements AsyncDisposable {
         if (kind === 'internal') unknown += 1;
         // Another replicator applies: this one looks at the lease again.
         if (kind === 'fenced') return;
+        countError('stream', kind);
+        const reason = safeCause(error);
         if (needsOperator(error) || unknown >= MOST_UNKNOWN_FAILURES) {
-          log.warn({ ...nameOf(record), reason: messageOf(error) }, 'stream failed');
+          log.warn({ ...nameOf(record), kind, error: reason }, 'stream failed');
           const { generation, run } = wish;
-          const reason = messageOf(error);
           const isSlotLost = kind === 'slotLost';
           const observed = { phase: 'streamFailed', generation, run, reason, isSlotLost } as const;
           await observe(record, { observed }, true);
           return;
         }
-        log.warn({ ...nameOf(record), kind, reason: messageOf(error) }, 'stream begins again');
+        log.warn({ ...nameOf(record), kind, error: reason }, 'stream begins again');
         const pause = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 1_000;
         failures += 1;
         await delay(pause, undefined, { signal: ending }).catch(() => undefined);
@@ -205,13 +221,9 @@ export class StreamKeeper implements AsyncDisposable {
     }
   }
 
-  async #session(
-    record: ReplicationRecord,
-    running: Running,
-    counters: GroupCounters,
-  ): Promise<void> {
+  async #session(record: ReplicationRecord, running: Running): Promise<void> {
     const { observe } = this.#options;
-    const { wish, stop, finish } = running;
+    const { wish, stop, finish, counters } = running;
     const { source, target, migration } = await this.#endpoints(record);
     const applicationName = applicationNameOf(record);
     // A slot that is being made is made anew by the next replicator.
@@ -221,6 +233,7 @@ export class StreamKeeper implements AsyncDisposable {
     let stage = '';
     const write: { now?: Promise<void> } = {};
     const onReport = (report: StreamReport) => {
+      running.report = report;
       const isNews = report.stage !== stage;
       // One write at a time; a report that comes meanwhile is followed by another one soon.
       if (write.now !== undefined && !isNews) return;
@@ -293,7 +306,7 @@ export class StreamKeeper implements AsyncDisposable {
         row.state === 'InProgress' ? { record: { ...row, operation } } : undefined,
       );
     } catch (error) {
-      log.warn({ ...nameOf(record), reason: messageOf(error) }, 'not noted');
+      log.warn({ ...nameOf(record), error: safeCause(error) }, 'not noted');
     }
   }
 
@@ -382,6 +395,6 @@ function keyOf(record: ReplicationRecord): string {
   return `${record.ref.id}/${record.database}`;
 }
 
-function nameOf(record: ReplicationRecord): { migration: string; database: string } {
-  return { migration: record.ref.id, database: record.database };
+function nameOf(record: ReplicationRecord): LogFields {
+  return { ...fieldsOf(record.ref, record.database), step: 'stream' };
 }

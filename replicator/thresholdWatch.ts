@@ -3,6 +3,7 @@ import type { ReplicationRecord } from '../shared/contracts/records.ts';
 import { beyondOf, crossThresholds, isSame } from '../shared/contracts/thresholds.ts';
 import type { Beyond, Thresholds } from '../shared/contracts/thresholds.ts';
 import { messageOf } from '../shared/errors/migrationError.ts';
+import { fieldsOf } from '../shared/telemetry/fields.ts';
 import type { Stores } from '../shared/state/stores.ts';
 import type { StreamReport } from './stream/sourceWatch.ts';
 
@@ -44,7 +45,7 @@ export function openThresholdWatch(
       } catch (error) {
         // The next report tells.
         known.delete(key);
-        log.warn({ migration: ref.id, database, reason: messageOf(error) }, 'threshold not noted');
+        log.warn({ ...fieldsOf(ref, database), error: messageOf(error) }, 'threshold not noted');
       }
     },
   };

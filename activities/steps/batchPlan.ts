@@ -33,6 +33,9 @@ export async function readBatchPlan(
   if (plan === undefined) {
     throw new MigrationError('internal', `${database}: the plan of batch ${batch} is missing.`);
   }
+  const [item, ...others] = plan.batch.items;
+  if (item !== undefined && others.length === 0)
+    env.about({ table: `${item.schema}.${item.name}` });
   return plan;
 }
 

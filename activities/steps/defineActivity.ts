@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { endpointOf } from '../../shared/api/endpoints.ts';
 import type { Side } from '../../shared/api/endpoints.ts';
@@ -12,14 +11,17 @@ import type {
 } from '../../shared/contracts/activities.ts';
 import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import { isEnded } from '../../shared/contracts/status.ts';
-import { kindOf } from '../../shared/errors/classify.ts';
-import { messageOf, MigrationError } from '../../shared/errors/migrationError.ts';
+import { MigrationError } from '../../shared/errors/migrationError.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import type { PgSession } from '../../shared/pg/connect.ts';
 import type { PgEndpoint } from '../../shared/pg/endpoint.ts';
 import { runtime } from '../../shared/state/runtime.ts';
 import type { Stores } from '../../shared/state/stores.ts';
+import type { LogFields } from '../../shared/telemetry/fields.ts';
+import type { StepLog } from '../../shared/telemetry/log.ts';
 import { isCancelWanted, watchCancel } from './cancelWatch.ts';
+import { beginStep } from './stepScope.ts';
+import type { StepScope } from './stepScope.ts';
 
 /** What an activity works with; everything in it belongs to one migration. */
 export interface ActivityEnvironment {
@@ -29,7 +31,9 @@ export interface ActivityEnvironment {
   record: MigrationRecord;
   /** Aborts when the migration, or this database of it, is to be canceled. */
   signal: AbortSignal;
-  context: InvocationContext;
+  log: StepLog;
+  /** Tells log, metrics and trace what the step is about, as it becomes known. */
+  about(fields: LogFields): void;
   /** The database's name on the target. */
   targetName(database: string): string;
   endpoint(side: Side, database: string): PgEndpoint;
@@ -58,14 +62,13 @@ export function defineActivity<Name extends ActivityName>(
   df.app.activity(name, {
     handler: async (input: unknown, context): Promise<ActivityResult<ActivityOutput<Name>>> => {
       const given = input as ActivityInput<Name>;
+      const scope = beginStep(name, given, context);
       try {
-        return { ok: true, value: await runActivity(name, given, context, work, options) };
+        const value = await runActivity(name, given, scope, work, options);
+        scope.end();
+        return { ok: true, value };
       } catch (error) {
-        const kind = kindOf(error);
-        // Only our own defects need their stack; what a server says is told to the operator.
-        if (kind === 'internal') context.error(`${name} failed`, error);
-        else context.warn(`${name}: ${messageOf(error)}`);
-        return { ok: false, error: { kind, message: messageOf(error) } };
+        return { ok: false, error: scope.fail(error) };
       }
     },
   });
@@ -74,7 +77,7 @@ export function defineActivity<Name extends ActivityName>(
 async function runActivity<Name extends ActivityName>(
   name: Name,
   input: ActivityInput<Name>,
-  context: InvocationContext,
+  scope: StepScope,
   work: (input: ActivityInput<Name>, env: ActivityEnvironment) => Promise<ActivityOutput<Name>>,
   options: ActivityOptions,
 ): Promise<ActivityOutput<Name>> {
@@ -108,7 +111,8 @@ async function runActivity<Name extends ActivityName>(
       settings,
       stores,
       record,
-      context,
+      log: scope.log,
+      about: (fields) => scope.about(fields),
       targetName,
       endpoint,
       signal: watch.signal,

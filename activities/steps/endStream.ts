@@ -1,4 +1,4 @@
-import { messageOf } from '../../shared/errors/migrationError.ts';
+import { safeCause } from '../../shared/pg/copy/failure.ts';
 import { changeOrTime } from '../../shared/state/changeNotice.ts';
 import { dropSlot } from '../../shared/wal/slot.ts';
 import type { ActivityEnvironment } from './defineActivity.ts';
@@ -31,6 +31,6 @@ export async function endStream(env: ActivityEnvironment, database: string): Pro
     await dropSlot(source, slot, { signal: AbortSignal.timeout(DROP_MS) });
     await restoreNotedIdentities(env, database);
   } catch (error) {
-    env.context.warn(`The slot ${slot} may stay on the source of ${database}: ${messageOf(error)}`);
+    env.log.warn('the slot may stay on the source', { slot, error: safeCause(error) });
   }
 }

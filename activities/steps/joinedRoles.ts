@@ -25,7 +25,7 @@ export async function settleJoinedRoles(
     const settle = isSuccess ? leaveRoles : reportMemberships;
     await noteOfMigration(env, addNotCarried([], await settle(target, newRoles)));
   } catch (error) {
-    env.context.warn(`memberships in new roles were not looked at: ${messageOf(error)}`);
+    env.log.warn('memberships in new roles were not looked at', { error: messageOf(error) });
     const object = `roleMembership: ${newRoles.join(', ')}`;
     const reason = `Whether the target's user is still a member of the roles is not known: ${messageOf(error)}.`;
     await noteOfMigration(env, [{ object, reason }]);

@@ -59,7 +59,7 @@ async function setUp(
   found: ReadinessFinding[],
 ): Promise<{ left: ReadinessFinding[]; refused: string[] }> {
   const report = await setupLogicalReplication(session, found);
-  for (const text of report.changed) env.context.info(`changed the source: ${text}`);
+  for (const text of report.changed) env.log.info(`changed the source: ${text}`);
   const left = failed(await checkLogicalReadiness(session, options));
   return { left, refused: left.length === 0 ? [] : report.refused };
 }

@@ -5,6 +5,7 @@ import { checkApiVersion, parseServerPath, scopeOf } from '../../shared/api/path
 import type { ServerPath } from '../../shared/api/path.ts';
 import { kindOf } from '../../shared/errors/classify.ts';
 import { MigrationError, messageOf } from '../../shared/errors/migrationError.ts';
+import { callLog } from '../../shared/telemetry/log.ts';
 import { runtime } from '../../shared/state/runtime.ts';
 import type { Runtime } from '../../shared/state/runtime.ts';
 import type { Instances } from '../durable/instances.ts';
@@ -88,7 +89,7 @@ function methodNotAllowed(method: string, allowed: string[]): ApiAnswer {
 
 function errorAnswer(error: unknown, context: InvocationContext): ApiAnswer {
   const refusal = asApiError(error);
-  if (refusal.status >= 500) context.error('request failed', { error: messageOf(error) });
+  if (refusal.status >= 500) callLog(context).error('request failed', { error: messageOf(error) });
   return {
     status: refusal.status,
     jsonBody: armErrorBody(refusal),

@@ -16,6 +16,8 @@ import { isEnded } from '../../shared/contracts/status.ts';
 import { MigrationError, messageOf } from '../../shared/errors/migrationError.ts';
 import type { RuntimeId } from '../../shared/contracts/runtimes.ts';
 import { startCarried } from '../durable/carrier.ts';
+import { fieldsOf } from '../../shared/telemetry/fields.ts';
+import { callLog } from '../../shared/telemetry/log.ts';
 import { answerMigration } from './answers.ts';
 import { readText } from './call.ts';
 import { requireRuntime } from './requireRuntime.ts';
@@ -131,8 +133,8 @@ function createdEvent({ ref, createdOn, status, spec, wanted }: MigrationRecord)
 /** The row is what counts: an instance that cannot be started now is started by the watchdog. */
 export async function startBestEffort(call: ApiCall, record: MigrationRecord): Promise<void> {
   await startCarried(call, record).catch((error: unknown) => {
-    call.context.warn('instance not started', {
-      migration: record.ref.name,
+    callLog(call.context).warn('instance not started', {
+      ...fieldsOf(record.ref),
       error: messageOf(error),
     });
   });

@@ -104,12 +104,12 @@ export class Dispatcher {
     await this.#activities.run(async () => {
       const isWanted = (): boolean => !instance.isEnded && instance.generation === generation;
       if (this.#isStopping || !isWanted()) return;
-      const event = await this.#callActivity(scheduled);
+      const event = await this.#callActivity(scheduled, instance.record.instanceId);
       if (isWanted()) this.#options.tell(instance, { kind: 'event', event });
     });
   }
 
-  async #callActivity(scheduled: HistoryEvent): Promise<HistoryEvent> {
+  async #callActivity(scheduled: HistoryEvent, instanceId: string): Promise<HistoryEvent> {
     const name = scheduled.Name ?? '';
     const fields = { TaskScheduledId: scheduled.EventId };
     const fn = this.#options.functions.activity(name);
@@ -118,6 +118,7 @@ export class Dispatcher {
       const input = scheduled.Input ?? undefined;
       const { result } = await this.#options.invoker.invoke(fn, {
         trigger: input === undefined ? undefined : { json: input },
+        triggerMetadata: { instanceId: { string: instanceId } },
       });
       const text = JSON.stringify(result) ?? 'null';
       return newEvent('TaskCompleted', new Date(), { ...fields, Result: text });

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { runtimeIdOf } from '../contracts/runtimes.ts';
+import type { TelemetrySettings } from '../telemetry/telemetry.ts';
 import { MigrationError } from '../errors/migrationError.ts';
 
 /** Where the tables, blobs and queues are. */
@@ -60,6 +61,9 @@ export interface Settings {
   tablePrefix: string;
   /** The worker group that this deployment is; absent: the front. */
   runtime?: string;
+  telemetry: TelemetrySettings;
+  /** Where the replicator tells its metrics and its health; nowhere when absent. */
+  metricsServer?: { address: string; port: number };
 }
 
 /** Nothing between two commas, spaces around names: forgiven. */
@@ -256,6 +260,35 @@ export const ENVIRONMENT = {
     .describe(
       'Put before the names of tables, queues and the blob container, so that several installations share an account. Default: none.',
     ),
+  PGMOVE_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .optional()
+    .describe(
+      'What the replicator logs at least. Default info. The function app: logging.logLevel of host.json.',
+    ),
+  PGMOVE_METRICS_PORT: count(0, 65_535)
+    .optional()
+    .describe(
+      'Port of the replicator with /metrics for Prometheus and /health; 0: a free one, which the log names. Default: none.',
+    ),
+  PGMOVE_METRICS_ADDRESS: z
+    .string()
+    .optional()
+    .describe(
+      'Address that this port listens on. Default 127.0.0.1; 0.0.0.0 in a container whose port only the platform reaches.',
+    ),
+  APPLICATIONINSIGHTS_CONNECTION_STRING: z
+    .string()
+    .optional()
+    .describe('Application Insights that gets metrics and spans. Default: none.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
+    .optional()
+    .describe(
+      'Base address of a collector that gets metrics and spans by OTLP over HTTP. Default: none. OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and OTEL_TRACES_SAMPLER count as OpenTelemetry documents them.',
+    ),
+  OTEL_METRIC_EXPORT_INTERVAL: count(100, 24 * 60 * 60 * 1000)
+    .optional()
+    .describe('Milliseconds between two exports of the metrics. Default 60000.'),
 };
 
 const environmentSchema = z.object(ENVIRONMENT);
@@ -308,6 +341,18 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
     runtime: values.PGMOVE_RUNTIME === undefined ? undefined : runtimeIdOf(values.PGMOVE_RUNTIME),
+    telemetry: {
+      azureMonitor: values.APPLICATIONINSIGHTS_CONNECTION_STRING,
+      otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+      metricIntervalMs: values.OTEL_METRIC_EXPORT_INTERVAL,
+    },
+    metricsServer:
+      values.PGMOVE_METRICS_PORT === undefined
+        ? undefined
+        : {
+            address: values.PGMOVE_METRICS_ADDRESS ?? '127.0.0.1',
+            port: values.PGMOVE_METRICS_PORT,
+          },
   };
 }
 

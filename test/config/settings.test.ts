@@ -24,6 +24,7 @@ test('one variable is enough on one machine', () => {
     slotWaitMinutes: 10,
     shutdownGraceSeconds: 570,
     tablePrefix: '',
+    telemetry: {},
   });
 });
 

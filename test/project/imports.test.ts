@@ -21,6 +21,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'shared/secrets/',
       'shared/config/',
       'shared/notifications/',
+      'shared/telemetry/',
     ],
     notPackages: /^pg(-|$)/,
   },

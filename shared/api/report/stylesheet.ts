@@ -42,7 +42,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { background: var(--band); font-weight: 600; white-space: nowrap; }
-td { overflow-wrap: anywhere; min-width: 4rem; }
+td { overflow-wrap: break-word; } td code { overflow-wrap: anywhere; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, pre { font: .88em/1.5 ui-monospace, "Cascadia Mono", "Liberation Mono", Menlo, monospace; }
 pre { padding: .75rem 1rem; background: var(--band); overflow-x: auto; white-space: pre-wrap; }

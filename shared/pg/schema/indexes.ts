@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { isTransient, kindOf, wrapError } from '../../errors/classify.ts';
-import { codeOf, messageOf, MigrationError } from '../../errors/migrationError.ts';
+import { codeOf, MigrationError } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
+import { safeCause } from '../copy/failure.ts';
 import { inTransaction } from '../transaction.ts';
 import type { IndexWork, TableIndexWork } from './plan.ts';
 import { runWithSearchPath } from './searchPath.ts';
@@ -129,7 +130,7 @@ async function guarded(
     }
     throw new MigrationError(
       kind === 'dataFailed' || kind === 'permissionDenied' ? kind : 'schemaFailed',
-      `The ${what} could not be built: ${messageOf(error)}`,
+      `The ${what} could not be built: ${safeCause(error)}`,
       { cause: error },
     );
   }

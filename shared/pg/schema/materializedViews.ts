@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { kindOf } from '../../errors/classify.ts';
-import { codeOf, messageOf } from '../../errors/migrationError.ts';
+import { codeOf } from '../../errors/migrationError.ts';
 import type { PgSession } from '../connect.ts';
+import { safeCause } from '../copy/failure.ts';
 import { inTransaction } from '../transaction.ts';
 import { notCarriedList } from './notCarried.ts';
 import type { NotCarried, SchemaFailure } from './notCarried.ts';
@@ -33,7 +34,7 @@ export async function refreshMaterializedViews(
       throwIfNotTheObjects(error);
       failures.push({
         object: `materialized view ${nameOf(view)}`,
-        message: messageOf(error),
+        message: safeCause(error),
         code: codeOf(error),
         kind: kindOf(error),
       });
