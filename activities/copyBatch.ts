@@ -14,6 +14,7 @@ import { countCopied } from '../shared/telemetry/metrics.ts';
 import { noteIndexed } from '../shared/wal/copy/tableStates.ts';
 import { indexBuildOptions, readBatchPlan } from './steps/batchPlan.ts';
 import type { BatchPlan } from './steps/batchPlan.ts';
+import { curveReporter } from './steps/copyCurve.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import type { ActivityEnvironment } from './steps/defineActivity.ts';
 
@@ -34,6 +35,7 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
   const { batch } = plan;
   const reporter = progressReporter(env, database, batch.items);
   if (batch.items.length <= MOST_MARKED_TABLES) await reporter.begin(input.attempt);
+  const reportCurve = curveReporter(env.stores, { ...input, migrationId: ref.id });
   const isOnline = env.record.spec.mode === 'Online';
   const copy: OnlineCopyOptions = {
     source: env.endpoint('source', database),
@@ -42,7 +44,10 @@ defineActivity('copyBatch', async (input, env): Promise<BatchOutcome> => {
     migrationId: ref.id,
     applicationName: `pgmove/${ref.name}/copy`,
     signal: env.signal,
-    onProgress: (progress) => reporter.report(progress),
+    onProgress: (progress) => {
+      reporter.report(progress);
+      reportCurve(progress.reduce((sum, { bytes }) => sum + bytes, 0));
+    },
   };
   const outcomes = isOnline
     ? await copyOnline(copy)

@@ -6,6 +6,7 @@ import { MigrationError } from '../shared/errors/migrationError.ts';
 import { announceChange, changeOrTime, workOf } from '../shared/state/changeNotice.ts';
 import type { Stores } from '../shared/state/stores.ts';
 import { isCancelWanted } from './steps/cancelWatch.ts';
+import { noteCurve } from './steps/copyCurve.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 import { failedTablesNews } from './steps/failedTables.ts';
 
@@ -85,9 +86,8 @@ async function reportCounters(
   isLast = false,
 ): Promise<void> {
   const { database, counters } = work;
-  const { rowsCopied: rows, bytesCopied: bytes } = counters;
   // Nobody waits for a point of a curve.
-  void stores.samples.note(ref.id, database, { rows, bytes }, isLast);
+  void noteCurve(stores, work, isLast);
   const units = Object.values(work.lanes).map(({ unit }) => unit);
   const loadingTables = units.filter((unit) => unit?.kind === 'batch').length;
   const newsOf =

@@ -37,8 +37,11 @@ export interface CopyWork {
   nextBatch: number;
   /** Work that earlier work gave rise to; it goes first. */
   followUps: CopyUnit[];
-  /** What each lane has in hand, and the number of its last claim. */
-  lanes: Record<string, { sequence: number; unit: CopyUnit | null }>;
+  /**
+   * What each lane has in hand, and the number of its last claim; of a large table or a part also the
+   * bytes so far, noted now and then for the curves.
+   */
+  lanes: Record<string, { sequence: number; unit: CopyUnit | null; bytes?: number }>;
   /** Parts of a table that are in, by table: their batches, and the snapshot's generation. */
   partsDone: Record<string, { generation: number; batches: number[] }>;
   /** Index builds that are still open, by batch. */
@@ -91,6 +94,7 @@ export function claimNext(work: CopyWork, request: ClaimRequest): Claim {
   if (lane.sequence < request.sequence && lane.unit !== null) {
     if (request.result) settle(work, lane.unit, request.result);
     lane.unit = null;
+    delete lane.bytes;
   }
   if (work.stop !== undefined) return { next: 'end' };
   const unit = takeUnit(work);
@@ -100,6 +104,21 @@ export function claimNext(work: CopyWork, request: ClaimRequest): Claim {
     return { next: 'unit', unit };
   }
   return isIdle(work) ? { next: 'end' } : { next: 'wait' };
+}
+
+/** Notes how far a batch is, in place; false when no lane has it in hand any more. */
+export function noteBytes(work: CopyWork, batch: number, bytes: number): boolean {
+  const lane = Object.values(work.lanes).find(
+    ({ unit }) => unit?.kind === 'batch' && unit.batch === batch,
+  );
+  if (lane === undefined) return false;
+  lane.bytes = bytes;
+  return true;
+}
+
+/** What is in, and what is noted of what is on its way. */
+export function bytesSoFar({ counters, lanes }: CopyWork): number {
+  return Object.values(lanes).reduce((sum, { bytes = 0 }) => sum + bytes, counters.bytesCopied);
 }
 
 function isIdle(work: CopyWork): boolean {

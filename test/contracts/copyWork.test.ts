@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimNext, copyEnd } from '../../shared/contracts/copyWork.ts';
+import { bytesSoFar, claimNext, copyEnd, noteBytes } from '../../shared/contracts/copyWork.ts';
 import type { Claim, CopyUnit, CopyWork, UnitResult } from '../../shared/contracts/copyWork.ts';
 
 function newWork(change: Partial<CopyWork> = {}): CopyWork {
@@ -38,6 +38,23 @@ function unitOf(claim: Claim): CopyUnit | undefined {
 }
 
 describe('the work of a copy', () => {
+  it('counts bytes that are on their way once, and forgets them with their unit', () => {
+    const work = newWork();
+    claimNext(work, { lane: 'a', sequence: 1 });
+    claimNext(work, { lane: 'b', sequence: 1 });
+    expect(noteBytes(work, 0, 40)).toBe(true);
+    expect(noteBytes(work, 1, 7)).toBe(true);
+    expect(noteBytes(work, 1, 9)).toBe(true);
+    expect(noteBytes(work, 2, 1_000)).toBe(false);
+    expect(bytesSoFar(work)).toBe(49);
+    claimNext(work, { lane: 'a', sequence: 2, result: done });
+    expect(bytesSoFar(work)).toBe(109);
+    expect(noteBytes(work, 0, 100)).toBe(false);
+    const failed: UnitResult = { ok: false, kind: 'connectionFailed', message: 'gone' };
+    claimNext(work, { lane: 'b', sequence: 2, result: failed });
+    expect(bytesSoFar(work)).toBe(100);
+  });
+
   it('gives a lane the same unit for the same claim, and settles it once', () => {
     const work = newWork();
     const first = claimNext(work, { lane: 'a', sequence: 1 });
