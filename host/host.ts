@@ -92,6 +92,7 @@ export async function startHost(options: HostOptions = {}): Promise<RunningHost>
     functions,
     invoker,
     logger,
+    defaultVersion: settings.durable.defaultVersion,
     maxConcurrentActivities: settings.durable.maxConcurrentActivities,
     maxConcurrentOrchestrators: settings.durable.maxConcurrentOrchestrators,
     strictTasks: settings.setting('FUNCTIONS_HOST_STRICT_TASKS') === '1',

@@ -28,6 +28,8 @@ export interface QueueSettings {
 
 export interface DurableSettings {
   readonly hubName: string;
+  /** Of an orchestration that is started without one. */
+  readonly defaultVersion: string;
   readonly maxConcurrentActivities: number;
   readonly maxConcurrentOrchestrators: number;
 }
@@ -57,6 +59,7 @@ export async function readSettings(appRoot: string): Promise<HostSettings> {
     },
     durable: {
       hubName: resolvePlaceholders(stringOr(durable['hubName'], 'TestHubName'), setting),
+      defaultVersion: stringOr(durable['defaultVersion'], ''),
       maxConcurrentActivities: numberOr(durable['maxConcurrentActivityFunctions'], 10),
       maxConcurrentOrchestrators: numberOr(durable['maxConcurrentOrchestratorFunctions'], 20),
     },
@@ -106,8 +109,8 @@ function withOverrides(host: Json, environment: NodeJS.ProcessEnv): Json {
       parent[key] = section(parent, key);
       parent = parent[key] as Json;
     }
-    const isNumber = value !== '' && Number.isFinite(Number(value));
-    parent[last] = isNumber ? Number(value) : value;
+    // A text, as .NET's configuration has it: the version 1.0 is not the number 1.
+    parent[last] = value;
   }
   return result;
 }
@@ -149,5 +152,6 @@ function stringOr(value: unknown, fallback: string): string {
 }
 
 function numberOr(value: unknown, fallback: number): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : fallback;
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : fallback;
 }

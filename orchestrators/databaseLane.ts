@@ -5,6 +5,7 @@ import type {
   DatabaseOrchestration,
 } from '../shared/contracts/activities.ts';
 import { callActivity } from './steps/callActivity.ts';
+import { callChild } from './steps/version.ts';
 
 /** The whole history is replayed in every episode, so a lane starts anew after this many. */
 const DATABASES_PER_HISTORY = 50;
@@ -22,7 +23,7 @@ function* databaseLane(context: OrchestrationContext): Generator<Task, unknown, 
     const child: DatabaseOrchestration = { ref, jobs, verify, ...claimed.value };
     try {
       const instanceId = `${owner}:${lane}:${sequence}`;
-      yield context.df.callSubOrchestrator('migrateDatabase', child, instanceId);
+      yield callChild(context, 'migrateDatabase', child, instanceId);
     } catch {
       // The database's row is still open: completeMigration ends it as failed.
     }

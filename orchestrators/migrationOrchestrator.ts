@@ -7,6 +7,7 @@ import type {
 import type { MigrationErrorKind } from '../shared/errors/migrationError.ts';
 import { callActivity } from './steps/callActivity.ts';
 import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
+import { callChild } from './steps/version.ts';
 
 /** At a gate the row is looked at this often, so that a lost event only costs time. */
 const GATE_POLL_SECONDS = 10;
@@ -134,7 +135,7 @@ function* migrateDatabases(
   const lanes = Array.from({ length: laneCount }, (_, lane) => {
     const jobs = share + (lane < spare ? 1 : 0);
     const child: DatabaseLaneOrchestration = { ref, owner, lane, jobs, verify: plan.verify };
-    return context.df.callSubOrchestrator('databaseLane', child, `${owner}:lane-${lane}`);
+    return callChild(context, 'databaseLane', child, `${owner}:lane-${lane}`);
   });
   // A lane that failed leaves databases open; completeMigration ends them as failed.
   yield* allOf(context, lanes);

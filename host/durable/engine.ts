@@ -16,6 +16,7 @@ import { LiveInstance, messageToJson } from './instance.ts';
 import type { Message } from './instance.ts';
 import { Limiter } from './limiter.ts';
 import { hasEnded } from './store.ts';
+import { compareVersions } from './versions.ts';
 import type { HubStore, InstanceRecord, ParentTask } from './store.ts';
 
 export interface EngineOptions {
@@ -23,6 +24,8 @@ export interface EngineOptions {
   functions: FunctionTable;
   invoker: Invoker;
   logger: Logger;
+  /** Of an orchestration that is started without one. */
+  defaultVersion: string;
   maxConcurrentActivities: number;
   maxConcurrentOrchestrators: number;
   /** An orchestrator that names a running task again fails, as it would go wrong in Azure. */
@@ -77,7 +80,7 @@ export class Engine {
     for (const instance of restored) this.#live.set(instance.id, instance);
     for (const instance of restored) {
       if (hasEnded(instance.record.status)) this.#retire(instance);
-      else this.#dispatcher.resume(instance);
+      else if (this.#mayRun(instance)) this.#dispatcher.resume(instance);
     }
     for (const instance of restored) this.#wake(instance);
   }
@@ -120,7 +123,7 @@ export class Engine {
         instanceId,
         executionId: randomUUID().replaceAll('-', ''),
         name: request.name,
-        version: request.version ?? '',
+        version: request.version ?? this.options.defaultVersion,
         createdAt: now,
         updatedAt: now,
         parent: request.parent,
@@ -197,8 +200,13 @@ export class Engine {
     this.#wake(instance);
   }
 
+  /** One that newer code has started waits for newer code (versionMatchStrategy CurrentOrOlder). */
+  #mayRun({ record }: LiveInstance): boolean {
+    return compareVersions(record.version, this.options.defaultVersion) <= 0;
+  }
+
   #wake(instance: LiveInstance): void {
-    if (instance.isActive || !instance.hasWork) return;
+    if (instance.isActive || !instance.hasWork || !this.#mayRun(instance)) return;
     instance.isActive = true;
     this.#track(this.#work(instance));
   }

@@ -282,7 +282,7 @@ function scheduleEvent(
         Name: name,
         Input: inputJson(task.action.input, 'plain'),
         InstanceId: task.action.instanceId ? task.action.instanceId : generated,
-        Version: task.action.version ?? '',
+        ...(task.action.version === undefined ? {} : { Version: task.action.version }),
       });
     }
     case 'timer':

@@ -33,7 +33,7 @@ export interface InstanceRecord {
   readonly instanceId: string;
   readonly executionId: string;
   readonly name: string;
-  /** The orchestration's version; always empty so far. */
+  /** What the orchestration was started under; may be empty. */
   readonly version: string;
   readonly createdAt: Date;
   readonly parent: ParentTask | undefined;

@@ -5,6 +5,7 @@ import { callActivity } from './callActivity.ts';
 import { Leave, valueOf } from './outcome.ts';
 import type { Flow } from './outcome.ts';
 import { allOf } from './taskGroups.ts';
+import { callChild } from './version.ts';
 
 const LANE_FAILED =
   'A part of the copy ended without a result; the log of the host has the cause. Resume the migration.';
@@ -23,7 +24,7 @@ export function* runCopyLanes(
   const lanes = Array.from({ length: laneCount }, (_, index) => {
     const lane = `${owner}:${generation}:${index}`;
     const child: CopyLaneOrchestration = { ...scope, lane, sequence: 0 };
-    return context.df.callSubOrchestrator('copyLane', child, lane);
+    return callChild(context, 'copyLane', child, lane);
   });
   if (!(yield* allOf(context, lanes))) {
     throw new Leave({ end: 'Failed', message: LANE_FAILED, keep: true });

@@ -28,7 +28,8 @@ export interface TestStack extends AsyncDisposable {
   readonly storage: string;
   /** SIGKILL, and the part is gone when this returns. */
   kill(part: Part | 'azurite'): Promise<void>;
-  start(part: Part | 'azurite'): Promise<void>;
+  /** `settings` are added to the stack's, for this start. */
+  start(part: Part | 'azurite', settings?: NodeJS.ProcessEnv): Promise<void>;
   /** SIGTERM, once for each call; `ended` tells when that had its effect. */
   terminate(part: Part): void;
   /** Another host and replicator over the same storage: the worker group of this id. */
@@ -69,7 +70,12 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
     const suffix = group === undefined ? '' : `-${runtimeKeyOf(runtimeIdOf(group))}`;
     return path.join(folder, `${part}${suffix}.log`);
   };
-  const startPart = async (part: Part, partPort: number, group?: string): Promise<ChildService> => {
+  const startPart = async (
+    part: Part,
+    partPort: number,
+    group?: string,
+    more: NodeJS.ProcessEnv = {},
+  ): Promise<ChildService> => {
     const args = part === 'host' ? ['--app-root', ROOT, '--port', String(partPort)] : [];
     const program = part === 'host' ? 'host' : 'replicator';
     const script = path.join(ROOT, 'dist', program, 'main.js');
@@ -77,7 +83,7 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
       name: part,
       script,
       args,
-      environment: { ...environment, ...groupSettings(group) },
+      environment: { ...environment, ...groupSettings(group), ...more },
       logFile: logFile(part, group),
     });
     all.add(service);
@@ -86,11 +92,11 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
   };
   const all = new Set<ChildService>();
   const services = new Map<Part, ChildService>();
-  const begin = async (part: Part) => {
-    services.set(part, await startPart(part, port));
+  const begin = async (part: Part, more?: NodeJS.ProcessEnv) => {
+    services.set(part, await startPart(part, port, undefined, more));
   };
   const parts: Part[] = ['host', 'replicator'];
-  await Promise.all(parts.map(begin));
+  await Promise.all(parts.map((part) => begin(part)));
   const end = async () => {
     await Promise.all([...all].map((service) => service.stop()));
     await azurite.stop();
@@ -103,9 +109,9 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
       services.get(part)?.kill();
       await services.get(part)?.ended;
     },
-    async start(part) {
+    async start(part, more) {
       if (part === 'azurite') azurite = await startAzurite({ folder: azuriteFolder, ports });
-      else await begin(part);
+      else await begin(part, more);
     },
     terminate(part) {
       const pid = services.get(part)?.pid;
