@@ -81,6 +81,8 @@ async function checkHealth(images: ReadonlyMap<string, BuiltImage>, folder: stri
       });
       note(`${name}: healthy`);
     }
+    await waitForHealth(`http://127.0.0.1:${hostPort}/ui/`, 10_000);
+    note('functions: the dashboard is there');
   } finally {
     const codes = await Promise.all(parts.map(([, , part]) => part.stop()));
     note(`ended by SIGTERM with ${codes.join(' and ')}`);

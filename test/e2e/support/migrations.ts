@@ -55,10 +55,15 @@ export interface TestMigrationOptions {
   subscription?: string;
 }
 
+/** The server of the path: any name will do, because the properties say where the target is. */
+export function serverUrl(stack: Pick<TestStack, 'url'>, subscription = SUBSCRIPTION): string {
+  return `${stack.url}/subscriptions/${subscription}/resourceGroups/test/providers/Microsoft.DBforPostgreSQL/flexibleServers/e2e`;
+}
+
 export function testMigration(options: TestMigrationOptions): TestMigration {
   const { stack, source, target, databases, users, subscription = SUBSCRIPTION } = options;
   const name = `t-${randomUUID()}`;
-  const server = `${stack.url}/subscriptions/${subscription}/resourceGroups/test/providers/Microsoft.DBforPostgreSQL/flexibleServers/e2e`;
+  const server = serverUrl(stack, subscription);
   const url = `${server}/migrations/${name}`;
   const body = {
     location: 'local',
