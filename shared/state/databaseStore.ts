@@ -50,6 +50,10 @@ export function openDatabaseStore(
       (await rows.readOutbox(keyOf(migrationId, database)))?.outbox ?? [],
     clearOutbox: (migrationId, database, ids) =>
       rows.clearOutbox(keyOf(migrationId, database), ids),
-    listWithOutbox: () => rows.list('hasOutbox eq true'),
+    listWithOutbox: (migrationId) => {
+      const isOpen = 'hasOutbox eq true';
+      if (migrationId === undefined) return rows.list(isOpen);
+      return rows.list(`${partitionFilter(encodeKey(migrationId))} and ${isOpen}`);
+    },
   };
 }

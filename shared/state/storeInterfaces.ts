@@ -83,8 +83,8 @@ export interface DatabaseStore {
   deleteAll(migrationId: string): Promise<void>;
   outbox(migrationId: string, database: string): Promise<OutboxEntry[]>;
   clearOutbox(migrationId: string, database: string, ids: string[]): Promise<void>;
-  /** Rows of all migrations whose outbox is not empty. */
-  listWithOutbox(): AsyncIterable<DatabaseRecord>;
+  /** Rows whose outbox is not empty, of one migration or of all. */
+  listWithOutbox(migrationId?: string): AsyncIterable<DatabaseRecord>;
 }
 
 export type TablePatch = Partial<TableRecord> & { tableId: string };

@@ -44,8 +44,13 @@ export function testDispatcher(
 }
 
 /** A migration with so many events in its outbox. */
-export async function migrationWithEvents(stores: Stores, count: number): Promise<MigrationRecord> {
-  const record = sampleMigration();
+export async function migrationWithEvents(
+  stores: Stores,
+  count: number,
+  scope?: string,
+): Promise<MigrationRecord> {
+  const sample = sampleMigration();
+  const record = { ...sample, ref: { ...sample.ref, scope: scope ?? sample.ref.scope } };
   await stores.migrations.create(record);
   await addEvents(stores, record, count);
   return record;
