@@ -12,6 +12,7 @@ import { eventTriggers } from './eventTriggers.ts';
 import { extensionsAllowed } from './extensionsAllowed.ts';
 import { extensionsAvailable } from './extensionsAvailable.ts';
 import { extensionsPreloaded } from './extensionsPreloaded.ts';
+import { extensionsSchema } from './extensionsSchema.ts';
 import { extensionsSpecial } from './extensionsSpecial.ts';
 import { extensionVersions } from './extensionVersions.ts';
 import { foreignDataWrappers } from './foreignDataWrappers.ts';
@@ -45,6 +46,7 @@ import { targetSessions } from './targetSessions.ts';
 import { targetState } from './targetState.ts';
 import { targetStorage } from './targetStorage.ts';
 import { targetTier } from './targetTier.ts';
+import { targetWritable } from './targetWritable.ts';
 import { textSearch } from './textSearch.ts';
 import { unloggedTables } from './unloggedTables.ts';
 import { untrustedFunctions } from './untrustedFunctions.ts';
@@ -60,6 +62,7 @@ export const SERVER_RULES: readonly ServerRule[] = [
   sameServer,
   databasesPresent,
   directConnection,
+  targetWritable,
   targetDatabases,
   targetSessions,
   createRoleRight,
@@ -109,6 +112,7 @@ export const DATABASE_RULES: readonly DatabaseRule[] = [
   extensionsAllowed,
   extensionsPreloaded,
   extensionVersions,
+  extensionsSchema,
   extensionsSpecial,
   databaseCollation,
   columnCollations,

@@ -5,6 +5,7 @@ import { DATABASE_RULES, RESOURCE_RULES, SERVER_RULES } from '../../shared/check
 import { runRules } from '../../shared/checks/runRules.ts';
 import { connect } from '../../shared/pg/connect.ts';
 import { endpointOf, startTestCluster } from '../pg/copy/copyPair.ts';
+import { startStandby } from '../replicator/support/standby.ts';
 import { readSources } from '../project/sources.ts';
 import {
   applyRemedies,
@@ -225,6 +226,34 @@ test('server-versions: an older target is refused, one of the same version is no
   } finally {
     await older.stop();
   }
+});
+
+test('target-writable: a standby is refused, its primary is not', async () => {
+  const standby = await startStandby(bench.target);
+  try {
+    const look = (target: Bench['target']) =>
+      checkServers({ ...bench, target }, [], { rule: 'target-writable' });
+    expect(await look(standby)).toMatchObject({
+      'target-writable': [
+        {
+          state: 'Failed',
+          message: expect.stringMatching(/\(603112\): .*standby.*Name the primary/) as string,
+        },
+      ],
+    });
+    expect(await look(bench.target)).toEqual({});
+  } finally {
+    await standby.stop();
+  }
+});
+
+test('extensions-schema: only a Warning where the target is not one of Azure', async () => {
+  const database = await newDatabase(bench.source, 'create extension citext schema pg_catalog');
+  const look = () => checkDatabase(bench, database, { rule: 'extensions-schema' });
+  const { 'extensions-schema': found = [] } = await look();
+  expect(found).toMatchObject([{ state: 'Warning' }]);
+  await applyRemedies(bench, database, found);
+  expect(await look()).toEqual({});
 });
 
 /* PgBouncer is not on every machine (test/pg/pooler.test.ts): what it makes of a session is. */

@@ -9,6 +9,7 @@ import type { TestSite } from './support/testSite.ts';
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'same-server': 'these are two servers',
   'server-versions': 'an older target would not have most of the others',
+  'target-writable': 'to a standby nothing else could be granted',
   'direct-connection': 'there is a pooler or there is none',
   'create-roles': 'with migrateRoles no role is missing',
   'target-sessions': 'what is overwritten is not in the way',
@@ -88,6 +89,7 @@ const PROBLEMS = `
   create subscription sub connection 'host=127.0.0.1' publication p
     with (connect = false, slot_name = none, enabled = false);
   create extension postgres_fdw; create extension pg_stat_statements; create extension hstore;
+  create extension citext schema pg_catalog;
   update pg_extension set extversion = '99.1' where extname = 'hstore';
   insert into pg_catalog.pg_extension (oid, extname, extowner, extnamespace, extrelocatable,
     extversion) values (99999, 'timescaledb', 10, 'public'::regnamespace, false, '2');
