@@ -86,11 +86,15 @@ async function loadExporters(settings: TelemetrySettings): Promise<ExporterPair[
   const pairs: ExporterPair[] = [];
   const { azureMonitor: connectionString, otlpEndpoint } = settings;
   if (connectionString !== undefined) {
+    // What the exporter would tell Microsoft of itself, and keep on the disk, nobody asked for.
+    process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= 'true';
+    process.env.APPLICATIONINSIGHTS_SDKSTATS_DISABLED ??= 'true';
+    const options = { connectionString, disableOfflineStorage: true };
     const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } =
       await import('@azure/monitor-opentelemetry-exporter');
     pairs.push({
-      metrics: new AzureMonitorMetricExporter({ connectionString }),
-      spans: new AzureMonitorTraceExporter({ connectionString }),
+      metrics: new AzureMonitorMetricExporter(options),
+      spans: new AzureMonitorTraceExporter(options),
     });
   }
   if (otlpEndpoint !== undefined) {

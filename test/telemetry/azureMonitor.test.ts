@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, test } from 'vitest';
 import { metrics } from '../../shared/telemetry/metrics.ts';
 import { beginSpan, startTelemetry, stopTelemetry } from '../../shared/telemetry/telemetry.ts';
 import { hasOpenssl } from '../e2e/support/certificates.ts';
+import { waitFor } from '../e2e/support/waitFor.ts';
 import { startSink } from './sink.ts';
 
 afterEach(() => stopTelemetry());
@@ -22,11 +23,10 @@ test.skipIf(!hasOpenssl)(
     metrics.add('rowsCopied', 5, {});
     const migrationId = '0a0b0c0d-0000-4000-8000-000000000001';
     beginSpan('copyBatch', { migrationId, step: 'copyBatch' }).end();
-    await stopTelemetry();
-    const text = sink.requests.map(({ body }) => body).join('\n');
-    expect(text).toContain(key);
-    expect(text).toContain('pgmove.copy.rows');
-    expect(text).toContain('0a0b0c0d000040008000000000000001');
+    const received = () => sink.requests.map(({ body }) => body).join('\n');
+    for (const part of [key, 'pgmove.copy.rows', '0a0b0c0d000040008000000000000001']) {
+      await waitFor(part, () => Promise.resolve(received().includes(part)));
+    }
   },
 );
 
