@@ -50,7 +50,8 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
 
 FROM node:22.23.3-bookworm-slim AS replicator
 ENV NODE_ENV=production \
-    PGMOVE_REPLICATOR_PORT=8080
+    PGMOVE_METRICS_PORT=8080 \
+    PGMOVE_METRICS_ADDRESS=0.0.0.0
 WORKDIR /app
 COPY --from=packages /packages/node_modules/ node_modules/
 COPY package.json ./

@@ -38,10 +38,6 @@ await ensureStores(stores);
 const secrets = openSecretStore(settings);
 await startTelemetry('pgmove-replicator', settings.telemetry);
 const health = openHealth(leave.signal);
-await using _server =
-  settings.replicatorPort === undefined
-    ? undefined
-    : await startStatusServer(settings.replicatorPort, { '/health': health.answer });
 await using _metrics =
   settings.metricsServer === undefined
     ? undefined

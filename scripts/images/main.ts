@@ -61,7 +61,7 @@ async function checkHealth(images: ReadonlyMap<string, BuiltImage>, folder: stri
       `http://127.0.0.1:${replicatorPort}/health`,
       startPart(inside(replicator, '.'), ['dist/replicator/main.js'], {
         ...environment(replicator),
-        PGMOVE_REPLICATOR_PORT: String(replicatorPort),
+        PGMOVE_METRICS_PORT: String(replicatorPort),
       }),
     ],
     [

@@ -55,8 +55,6 @@ export interface Settings {
   shutdownGraceSeconds: number;
   /** Azure Resource Manager, where the servers' resources may be read. */
   arm?: { endpoint: string };
-  /** Where the replicator tells of its health; nowhere when absent. */
-  replicatorPort?: number;
   pgBinDir?: string;
   tablePrefix: string;
   /** The worker group that this deployment is; absent: the front. */
@@ -233,11 +231,6 @@ export const ENVIRONMENT = {
   PGMOVE_ARM_ENDPOINT: httpUrl
     .optional()
     .describe('Azure Resource Manager of another cloud. Default https://management.azure.com.'),
-  PGMOVE_REPLICATOR_PORT: count(1, 65_535)
-    .optional()
-    .describe(
-      'Port on which the replicator answers GET /health, on every address. Default: none; 8080 in its image.',
-    ),
   PG_BIN_DIR: z
     .string()
     .optional()
@@ -269,13 +262,13 @@ export const ENVIRONMENT = {
   PGMOVE_METRICS_PORT: count(0, 65_535)
     .optional()
     .describe(
-      'Port of the replicator with /metrics for Prometheus and /health; 0: a free one, which the log names. Default: none.',
+      'Port of the replicator with /metrics for Prometheus and /health; 0: a free one, which the log names. Default: none; 8080 in its image.',
     ),
   PGMOVE_METRICS_ADDRESS: z
     .string()
     .optional()
     .describe(
-      'Address that this port listens on. Default 127.0.0.1; 0.0.0.0 in a container whose port only the platform reaches.',
+      'Address that this port listens on. Default 127.0.0.1; 0.0.0.0 in its image, whose port only the platform reaches.',
     ),
   APPLICATIONINSIGHTS_CONNECTION_STRING: z
     .string()
@@ -337,7 +330,6 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     ...(values.PGMOVE_ARM_METADATA === 'true'
       ? { arm: { endpoint: values.PGMOVE_ARM_ENDPOINT ?? 'https://management.azure.com' } }
       : {}),
-    replicatorPort: values.PGMOVE_REPLICATOR_PORT,
     pgBinDir: values.PG_BIN_DIR,
     tablePrefix: values.PGMOVE_TABLE_PREFIX ?? '',
     runtime: values.PGMOVE_RUNTIME === undefined ? undefined : runtimeIdOf(values.PGMOVE_RUNTIME),

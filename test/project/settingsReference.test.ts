@@ -18,7 +18,6 @@ const NOT_LOCAL = new Set([
   // An empty account beside the connection string would confuse the Functions host.
   'AzureWebJobsStorage__accountName',
   // The replicator's own.
-  'PGMOVE_REPLICATOR_PORT',
   'PGMOVE_METRICS_PORT',
   'PGMOVE_METRICS_ADDRESS',
   'PGMOVE_LOG_LEVEL',
