@@ -5,7 +5,7 @@ import { EXIT } from '../exitCode.ts';
 import type { ExitCode } from '../exitCode.ts';
 import { followMigration } from '../migrate/follow.ts';
 import { createGateKeeper } from '../migrate/gates.ts';
-import { planMigrate } from '../migrate/plan.ts';
+import { pairDatabases, planMigrate } from '../migrate/plan.ts';
 import { checkBeforeStart } from '../migrate/precheck.ts';
 import { viewFor } from '../migrate/progressView.ts';
 import { migrationBody, migrationNameFor, serverNameOf } from '../migrate/requestBody.ts';
@@ -22,8 +22,11 @@ export async function runValidate(options: ValidateOptions): Promise<number> {
   const startedMs = Date.now();
   const interrupts = listenForInterrupts();
   const plan = await planMigrate(options);
-  // Objects on the target are for the validation to say.
-  const pairs = await checkBeforeStart(plan, { overwrite: true });
+  // What is wrong with servers and databases is for the validation to say, all of it at once.
+  const pairs =
+    plan.databases === undefined
+      ? await checkBeforeStart(plan, { overwrite: true })
+      : pairDatabases(plan, plan.databases);
   const body = await migrationBody(options, plan.source, plan.target, pairs, 'Validate');
   const name = options.name ?? `validate-${migrationNameFor(pairs)}`;
   if (options.report !== undefined) await checkReportFile(options.report);

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePort } from '../../scripts/freePort.ts';
 import { startThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 
@@ -25,8 +26,12 @@ afterAll(async () => {
 
 function validate(user: string, ...more: string[]) {
   const sides = ['--source', source.uri('shop', user), '--target', target.uri('shop')];
+  return run(...sides, ...more);
+}
+
+function run(...sides: string[]) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const args = [MAIN, 'validate', ...sides, ...more];
+    const args = [MAIN, 'validate', ...sides];
     execFile(process.execPath, args, { cwd: folder }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
@@ -49,4 +54,12 @@ it('validates with a stack of its own, moves nothing, and says what failed', asy
   const { rows } = await client.query("select from pg_database where datname = 'shop'");
   await client.end();
   expect(rows).toEqual([]);
+});
+
+it('a server that is not there is in the report, as everything else is', async () => {
+  const nowhere = `postgresql://postgres@127.0.0.1:${await freePort()}/shop`;
+  const away = await run('--source', source.uri('shop'), '--target', nowhere);
+  expect(away.code, away.stderr).toBe(3);
+  expect(away.stdout).toMatch(/Failed {2}servers {2}server-reachable, 603000\n.*The target cannot/);
+  expect(away.stdout).toContain('A migration would be refused: 2 failures');
 });
