@@ -41,6 +41,10 @@ param allowedHosts string = ''
 @description('PGMOVE_PUBLIC_HOSTS: names under which a proxy (Front Door) offers the service. Empty: none.')
 param publicHosts string = ''
 
+@description('Redundancy of the state. Standard_LRS where the region has no zones.')
+@allowed(['Standard_ZRS', 'Standard_LRS', 'Standard_GZRS', 'Standard_GRS'])
+param storageSku string = 'Standard_ZRS'
+
 @description('Replicators at most; each carries several databases.')
 @minValue(1)
 @maxValue(100)
@@ -82,6 +86,7 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     token: token
     principalId: identity.outputs.principalId
+    skuName: storageSku
     privateEndpoints: usePrivateEndpoints
     endpointSubnetId: network.?outputs.endpointSubnetId ?? ''
     virtualNetworkId: network.?outputs.virtualNetworkId ?? ''
@@ -154,7 +159,7 @@ module functionsApp 'modules/functionsContainerApp.bicep' = if (hosting == 'cont
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: union(tags, { 'azd-service-name': 'functions' })
     token: token
     environmentId: environment.outputs.id
     identityId: identity.outputs.id
@@ -189,7 +194,7 @@ module replicator 'modules/replicator.bicep' = {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: union(tags, { 'azd-service-name': 'replicator' })
     token: token
     environmentId: environment.outputs.id
     identityId: identity.outputs.id
@@ -215,3 +220,4 @@ output PGMOVE_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output PGMOVE_STORAGE_ACCOUNT string = storage.outputs.name
 output PGMOVE_KEY_VAULT string = keyVault.outputs.name
 output PGMOVE_EVENT_GRID_TOPIC string = eventGrid.outputs.name
+output PGMOVE_WORKSPACE_NAME string = monitoring.outputs.workspaceName

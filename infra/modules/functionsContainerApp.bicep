@@ -10,6 +10,8 @@ param image string
 param settings object
 param entraClientId string
 param entraTenantId string
+@description('Whether it is reached from outside of the environment.')
+param external bool = true
 @minValue(1)
 param minReplicas int = 1
 @minValue(1)
@@ -22,7 +24,7 @@ var allSettings = usesEntra ? union(settings, { PGMOVE_AUTH: 'entra' }) : settin
 resource app 'Microsoft.App/containerApps@2025-07-01' = {
   name: 'ca-pgmove-functions-${take(token, 8)}'
   location: location
-  tags: union(tags, { 'azd-service-name': 'functions' })
+  tags: tags
   kind: 'functionapp'
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
   properties: {
@@ -30,7 +32,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
     workloadProfileName: 'Consumption'
     configuration: {
       activeRevisionsMode: 'Single'
-      ingress: { external: true, targetPort: 80, transport: 'auto', allowInsecure: false }
+      ingress: { external: external, targetPort: 80, transport: 'auto', allowInsecure: false }
       registries: [{ server: registryServer, identity: identityId }]
     }
     template: {

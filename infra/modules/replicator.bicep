@@ -20,7 +20,7 @@ var placeholder = 'mcr.microsoft.com/azure-functions/node:4-node22'
 resource app 'Microsoft.App/containerApps@2025-07-01' = {
   name: 'ca-pgmove-replicator-${take(token, 8)}'
   location: location
-  tags: union(tags, { 'azd-service-name': 'replicator' })
+  tags: tags
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
   properties: {
     managedEnvironmentId: environmentId

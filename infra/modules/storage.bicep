@@ -3,6 +3,7 @@ param location string
 param tags object
 param token string
 param principalId string
+param skuName string
 param privateEndpoints bool
 param endpointSubnetId string
 param virtualNetworkId string
@@ -38,7 +39,7 @@ module account 'br/public:avm/res/storage/storage-account:0.27.1' = {
     location: location
     tags: tags
     kind: 'StorageV2'
-    skuName: 'Standard_ZRS'
+    skuName: skuName
     allowSharedKeyAccess: false
     defaultToOAuthAuthentication: true
     allowBlobPublicAccess: false

@@ -7,6 +7,8 @@ import { HOST_SETTINGS } from '../../scripts/docs/settingsReference.ts';
 import { readDockerfile } from '../../scripts/images/readDockerfile.ts';
 import { ENVIRONMENT } from '../../shared/config/settings.ts';
 import { QUEUES } from '../../shared/contracts/names.ts';
+import { TASK_HUB_SETTING, taskHubOf } from '../../shared/contracts/runtimes.ts';
+import { queueNameOf } from '../../shared/state/storageNames.ts';
 import { root } from '../project/sources.ts';
 import { bracketProblems, readBicep } from './support/readBicep.ts';
 
@@ -20,6 +22,7 @@ const modulesFolder = path.join(root, 'infra/modules');
 const files = new Map(
   [
     'infra/main.bicep',
+    'infra/workerGroup.bicep',
     'examples/bicep/createMigration.bicep',
     ...readdirSync(modulesFolder).map((name) => `infra/modules/${name}`),
   ].map((file) => [file, readBicep(path.join(root, file))]),
@@ -208,6 +211,14 @@ test('the replicator is scaled by its live sessions, to nobody and not away', ()
   );
 });
 
+test("a worker group's queue and task hub are those that the code asks for", () => {
+  const { code } = fileOf('infra/workerGroup.bicep');
+  const filled = code.replaceAll('${runtimeId}', 'onprem1');
+  expect(filled).toContain(`name: '${queueNameOf(QUEUES.replicatorSessions, '', 'onprem1')}'`);
+  expect(filled).toContain(`${TASK_HUB_SETTING}: '${taskHubOf('onprem1')}'`);
+  expect(code).toContain('external: false');
+});
+
 test('a run of a function has no limit of time, on both hostings', () => {
   const host = JSON.parse(readFileSync(path.join(root, 'host.json'), 'utf8')) as {
     functionTimeout: string;
@@ -229,7 +240,11 @@ test('the example reads its script, and the script is one that bash understands'
 const hasCompiler = spawnSync('bicep', ['--version']).status === 0;
 
 test.skipIf(!hasCompiler)('the compiler accepts it (only where bicep is on the PATH)', () => {
-  for (const file of ['infra/main.bicep', 'examples/bicep/createMigration.bicep']) {
+  for (const file of [
+    'infra/main.bicep',
+    'infra/workerGroup.bicep',
+    'examples/bicep/createMigration.bicep',
+  ]) {
     for (const command of ['build', 'lint']) {
       const args = command === 'build' ? [command, file, '--stdout'] : [command, file];
       const result = spawnSync('bicep', args, { cwd: root, encoding: 'utf8' });
