@@ -21,29 +21,49 @@ const MOST_KNOWN = 64;
  * @throws ApiFailure
  */
 export async function callApi<Answer>(path: string, options: CallOptions = {}): Promise<Answer> {
-  const { method = 'GET', body, signal } = options;
+  const { method = 'GET' } = options;
   const address = addressOf(path, options.query ?? {});
   const before = method === 'GET' ? known.get(address) : undefined;
+  const response = await ask(address, options, before?.etag);
+  if (response.status === 304 && before !== undefined) return before.body as Answer;
+  const text = await response.text();
+  const answer = (text === '' ? undefined : JSON.parse(text)) as Answer;
+  const etag = response.headers.get('etag');
+  if (method === 'GET' && etag !== null) remember(address, etag, answer);
+  return answer;
+}
+
+/**
+ * An answer as it is, to be saved as a file.
+ *
+ * @throws ApiFailure
+ */
+export async function fetchFile(path: string, options: CallOptions = {}): Promise<Blob> {
+  return (await ask(addressOf(path, options.query ?? {}), options, undefined)).blob();
+}
+
+/** @throws ApiFailure for every answer but a good one and, where a tag is sent, 304. */
+async function ask(
+  address: string,
+  { method = 'GET', body, signal }: CallOptions,
+  etag: string | undefined,
+): Promise<Response> {
   const response = await send(address, {
     method,
-    headers: headersOf(method, body, before?.etag),
+    headers: headersOf(method, body, etag),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
     credentials: 'same-origin',
     // Who is not signed in is sent to a page of another origin, which an API call has no use for.
     redirect: 'manual',
   });
-  if (response.status === 304 && before !== undefined) return before.body as Answer;
   if (response.type === 'opaqueredirect' || response.status === 401) {
     noteRefusal();
     throw new ApiFailure(401, { message: 'You are not signed in.' });
   }
-  const text = await response.text();
-  if (!response.ok) throw failureOf(response.status, text);
-  const answer = (text === '' ? undefined : JSON.parse(text)) as Answer;
-  const etag = response.headers.get('etag');
-  if (method === 'GET' && etag !== null) remember(address, etag, answer);
-  return answer;
+  const isKnown = response.status === 304 && etag !== undefined;
+  if (!response.ok && !isKnown) throw failureOf(response.status, await response.text());
+  return response;
 }
 
 /** Forgets what was read before: after a change, or for another key. */

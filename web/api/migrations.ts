@@ -1,4 +1,10 @@
-import type { MigrationResource, NameAvailability, TableList } from '../../shared/api/resource.ts';
+import type { EventList, MigrationEvent } from '../../shared/api/events.ts';
+import type {
+  MigrationResource,
+  NameAvailability,
+  SampleList,
+  TableList,
+} from '../../shared/api/resource.ts';
 import type { MigrationSummaryList } from '../../shared/api/summary.ts';
 import type { ValidationReport } from '../../shared/api/validationReport.ts';
 import { RESOURCE_TYPE } from '../../shared/api/vocabulary.ts';
@@ -37,7 +43,8 @@ export function listTables(
   signal?: AbortSignal,
 ): Promise<TableList> {
   return callApi(`${databasePath(key, database)}/tables`, {
-    query: { state, top: String(top), continuation },
+    // Without a state those come first that somebody has to look at.
+    query: { state, $orderby: 'state', $top: String(top), continuation },
     signal,
   });
 }
@@ -46,6 +53,30 @@ export function listTables(
 export function continuationOf(list: { nextLink?: string }): string | undefined {
   if (list.nextLink === undefined) return undefined;
   return new URL(list.nextLink, location.origin).searchParams.get('continuation') ?? undefined;
+}
+
+export function listSamples(
+  key: MigrationKey,
+  database: string,
+  signal?: AbortSignal,
+): Promise<SampleList> {
+  return callApi(`${databasePath(key, database)}/samples`, { signal });
+}
+
+/** Every event behind a sequence number, oldest first. */
+export async function listEvents(
+  key: MigrationKey,
+  after: number,
+  signal?: AbortSignal,
+): Promise<MigrationEvent[]> {
+  const events: MigrationEvent[] = [];
+  for (;;) {
+    const query = { after: String(events.at(-1)?.sequence ?? after), $top: '1000' };
+    const path = `${migrationPath(key)}/events`;
+    const { value, nextLink } = await callApi<EventList>(path, { query, signal });
+    events.push(...value);
+    if (nextLink === undefined || value.length === 0) return events;
+  }
 }
 
 export function databasePath(key: MigrationKey, database: string): string {

@@ -22,12 +22,20 @@ const GATES: Readonly<Record<string, Action>> = {
 /** What the state allows, the most wanted first; the service would refuse everything else. */
 export function allowedActions(view: MigrationView): Action[] {
   if (view.isEnded) return view.state === 'Succeeded' ? ['remove'] : ['resume', 'remove'];
-  const gate = GATES[view.subState];
+  const gate = isSetUpAsked(view) ? undefined : GATES[view.subState];
   return [
     ...(gate === undefined ? [] : [gate]),
     ...(readyForCutover(view).length === 0 ? [] : (['cutover'] as const)),
     ...(isCancelAsked(view) ? [] : (['cancel'] as const)),
   ];
+}
+
+/** The one that a notice at the top of the page asks for; it has the button then. */
+export function wantedAction(view: MigrationView): Action | undefined {
+  const isWaiting = view.state === 'WaitingForUserAction';
+  const isFailed = view.state === 'Failed' || view.state === 'ValidationFailed';
+  if (!isWaiting && !isFailed) return undefined;
+  return allowedActions(view).find((action) => action !== 'cancel');
 }
 
 /** Databases that wait for their cutover and for which none is under way. */
@@ -42,6 +50,14 @@ export function readyForCutover(view: MigrationView): DatabaseStatus[] {
       migrationState === 'WaitingForCutoverTrigger' &&
       // One that failed went back to replicating and may be asked for again.
       (cutover?.failure !== undefined || !isAsked(databaseName)),
+  );
+}
+
+/** pgmove has changed the settings; what is missing is a restart of the source. */
+export function isSetUpAsked({ subState, properties }: MigrationView): boolean {
+  return (
+    subState === 'WaitingForLogicalReplicationSetupRequestOnSourceDB' &&
+    properties.setupLogicalReplicationOnSourceDbIfNeeded === 'True'
   );
 }
 

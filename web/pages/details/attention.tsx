@@ -4,7 +4,7 @@ import { Notice } from '../../components/notice.tsx';
 import { countOf } from '../../formats/quantities.ts';
 import { detailsHref } from '../../routing.ts';
 import { ACTION_TEXTS } from './actionTexts.ts';
-import { allowedActions } from './allowedActions.ts';
+import { isSetUpAsked, wantedAction } from './allowedActions.ts';
 import type { Action } from './allowedActions.ts';
 import { FailedTables } from './failedTables.tsx';
 import { FailedValidation } from './failedValidation.tsx';
@@ -13,6 +13,8 @@ import type { MigrationView } from './migrationView.ts';
 interface AttentionProps {
   migration: MigrationKey;
   view: MigrationView;
+  /** Beside the overview only what waits for somebody. */
+  isShort: boolean;
   onAction: (action: Action) => void;
 }
 
@@ -20,13 +22,26 @@ interface AttentionProps {
 const MOST_NAMED = 5;
 
 /** What went wrong and what to do, before everything else on the page. */
-export function Attention({ migration, view, onAction }: AttentionProps) {
-  const failed = view.databases.filter(({ migrationState }) => migrationState === 'Failed');
-  const troubled = view.databases.filter(hasStreamTrouble);
+export function Attention({ migration, view, isShort, onAction }: AttentionProps) {
   return (
     <div class="attention">
       <GateNotice view={view} onAction={onAction} />
-      {view.state === 'ValidationFailed' ? <FailedValidation migration={migration} /> : null}
+      {isShort ? null : <Failures migration={migration} view={view} onAction={onAction} />}
+    </div>
+  );
+}
+
+function Failures({ migration, view, onAction }: Omit<AttentionProps, 'isShort'>) {
+  const failed = view.databases.filter(({ migrationState }) => migrationState === 'Failed');
+  const troubled = view.databases.filter(hasStreamTrouble);
+  return (
+    <>
+      {view.state === 'ValidationFailed' ? (
+        <FailedValidation
+          migration={migration}
+          action={<ActionButton action="resume" onAction={onAction} />}
+        />
+      ) : null}
       {view.state === 'Failed' ? (
         <Notice
           tone="bad"
@@ -53,7 +68,7 @@ export function Attention({ migration, view, onAction }: AttentionProps) {
       {troubled.slice(0, MOST_NAMED).map((database) => (
         <StreamNotice key={database.databaseName} database={database} />
       ))}
-    </div>
+    </>
   );
 }
 
@@ -84,10 +99,19 @@ const GATES: Readonly<Record<string, { title: string; text: string }>> = {
   },
 };
 
-function GateNotice({ view, onAction }: Omit<AttentionProps, 'migration'>) {
+function GateNotice({ view, onAction }: Pick<AttentionProps, 'view' | 'onAction'>) {
   const gate = view.state === 'WaitingForUserAction' ? GATES[view.subState] : undefined;
   if (gate === undefined) return null;
-  const action = allowedActions(view).find((item) => item !== 'cancel');
+  const action = wantedAction(view);
+  if (isSetUpAsked(view)) {
+    return (
+      <Notice tone="wait" title="Restart the source">
+        <p>
+          Its settings are changed and hold after a restart. The migration then goes on by itself.
+        </p>
+      </Notice>
+    );
+  }
   const isCuttingOver = view.subState === 'WaitingForCutoverTrigger' && action === undefined;
   if (isCuttingOver) return <Notice tone="busy" title="The cutover has been asked for" />;
   return (
@@ -112,12 +136,7 @@ function ActionButton({
 }) {
   const { button } = ACTION_TEXTS[action];
   return (
-    <button
-      type="button"
-      class="button button-primary"
-      aria-label={`${button} …`}
-      onClick={() => onAction(action)}
-    >
+    <button type="button" class="button button-primary" onClick={() => onAction(action)}>
       {button}
     </button>
   );

@@ -14,13 +14,15 @@ import { ReportLink } from './reportLink.tsx';
 interface DetailsHeaderProps {
   migration: MigrationKey;
   view: MigrationView;
+  /** The action that a notice below has the button of. */
+  elsewhere: Action | undefined;
   onAction: (action: Action) => void;
 }
 
-export function DetailsHeader({ migration, view, onAction }: DetailsHeaderProps) {
+export function DetailsHeader({ migration, view, elsewhere, onAction }: DetailsHeaderProps) {
   const { properties, state, subState, isEnded } = view;
   const now = useNow(!isEnded);
-  const actions = allowedActions(view);
+  const actions = allowedActions(view).filter((action) => action !== elsewhere);
   return (
     <header class="details-header">
       <nav aria-label="Breadcrumb" class="breadcrumb">
@@ -56,11 +58,11 @@ export function DetailsHeader({ migration, view, onAction }: DetailsHeaderProps)
         />
       </dl>
       <div class="action-bar">
-        {actions.map((action, index) => (
+        {actions.map((action) => (
           <button
             key={action}
             type="button"
-            class={buttonClass(action, index === 0)}
+            class={action === 'cutover' ? 'button button-primary' : 'button'}
             onClick={() => onAction(action)}
           >
             {ACTION_TEXTS[action].button}
@@ -73,6 +75,7 @@ export function DetailsHeader({ migration, view, onAction }: DetailsHeaderProps)
 }
 
 function Fact({ name, value }: { name: string; value: string }) {
+  if (value === '') return null;
   return (
     <div class="fact">
       <dt>{name}</dt>
@@ -84,9 +87,4 @@ function Fact({ name, value }: { name: string; value: string }) {
 /** The user of an address is no part of where the server is. */
 function addressOf(resourceId: string | undefined, domainName: string | undefined): string {
   return domainName ?? resourceId?.replace(/@.*$/s, '') ?? '';
-}
-
-function buttonClass(action: Action, isFirst: boolean): string {
-  if (action === 'cancel' || action === 'remove') return 'button';
-  return isFirst ? 'button button-primary' : 'button';
 }

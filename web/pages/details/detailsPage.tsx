@@ -10,6 +10,7 @@ import { usePoll } from '../../polling.ts';
 import { GRID_HREF } from '../../routing.ts';
 import type { Section } from '../../routing.ts';
 import { ActionDialog } from './actionDialog.tsx';
+import { wantedAction } from './allowedActions.ts';
 import type { Action } from './allowedActions.ts';
 import { Attention } from './attention.tsx';
 import { ChartsSection } from './chartsSection.tsx';
@@ -74,14 +75,20 @@ export function DetailsPage({ migration, section, database }: DetailsPageProps) 
       </>
     );
   }
+  const isShort = section !== 'overview';
   const sectionProps = { migration, view, database };
   return (
     <>
-      <DetailsHeader migration={migration} view={view} onAction={setAction} />
+      <DetailsHeader
+        migration={migration}
+        view={view}
+        elsewhere={isShort && view.isEnded ? undefined : wantedAction(view)}
+        onAction={setAction}
+      />
       {error === undefined ? null : (
         <FailureNotice title="What you see cannot be refreshed" error={error} />
       )}
-      <Attention migration={migration} view={view} onAction={setAction} />
+      <Attention migration={migration} view={view} isShort={isShort} onAction={setAction} />
       <SectionNav migration={migration} view={view} section={section} />
       {section === 'overview' && <OverviewSection {...sectionProps} />}
       {section === 'tables' && <TablesSection {...sectionProps} />}

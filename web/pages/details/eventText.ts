@@ -1,15 +1,6 @@
+import type { MigrationEvent } from '../../../shared/api/events.ts';
 import { databaseStateLabel, migrationStateLabel, subStateText } from '../../formats/states.ts';
 import type { Tone } from '../../formats/states.ts';
-
-export interface CloudEvent {
-  id: string;
-  /** With a prefix: `….MigrationStateChanged`. */
-  type: string;
-  /** `migrations/{name}` or `migrations/{name}/databases/{db}`. */
-  subject: string;
-  time: string;
-  data?: Readonly<Record<string, unknown>>;
-}
 
 export interface EventText {
   title: string;
@@ -19,8 +10,10 @@ export interface EventText {
   tone: Tone;
 }
 
+type EventParts = Pick<MigrationEvent, 'type' | 'subject' | 'data'>;
+
 /** An event as a person reads it; a type that is not known yet is shown by its name. */
-export function eventTextOf({ type, subject, data = {} }: CloudEvent): EventText {
+export function eventTextOf({ type, subject, data }: EventParts): EventText {
   const name = type.slice(type.lastIndexOf('.') + 1);
   const database = databaseOf(subject);
   const text = (key: string) => {

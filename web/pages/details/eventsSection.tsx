@@ -1,36 +1,45 @@
-import { callApi } from '../../api/client.ts';
-import { isNotFound } from '../../api/failure.ts';
-import { migrationPath } from '../../api/migrationId.ts';
+import { useRef, useState } from 'preact/hooks';
+import type { MigrationEvent } from '../../../shared/api/events.ts';
 import type { MigrationKey } from '../../api/migrationId.ts';
+import { listEvents } from '../../api/migrations.ts';
 import { EmptyState, Loading } from '../../components/emptyState.tsx';
 import { FailureNotice } from '../../components/notice.tsx';
 import { formatExact } from '../../formats/times.ts';
 import { usePoll } from '../../polling.ts';
 import { eventTextOf } from './eventText.ts';
-import type { CloudEvent } from './eventText.ts';
 import type { MigrationView } from './migrationView.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** The newest are what is looked for. */
-const MOST_SHOWN = 200;
+/** The last events of a migration are published after its end. */
+const LOOK_AT_ENDED_EVERY_MS = 15_000;
+
+/** The newest are what is looked for; older ones on demand. */
+const SHOWN_AT_FIRST = 100;
 
 export function EventsSection(props: { migration: MigrationKey; view: MigrationView }) {
   const { migration, view } = props;
+  const seen = useRef<readonly MigrationEvent[]>([]);
+  const [mostShown, setMostShown] = useState(SHOWN_AT_FIRST);
   const { data, error } = usePoll(
-    `events ${JSON.stringify(migration)}`,
-    (signal) => callApi<{ value: CloudEvent[] }>(`${migrationPath(migration)}/events`, { signal }),
-    view.isEnded ? undefined : LOOK_EVERY_MS,
+    JSON.stringify(['events', migration]),
+    async (signal) => {
+      // Only what is new is asked for.
+      const added = await listEvents(migration, seen.current.at(-1)?.sequence ?? 0, signal);
+      if (added.length > 0) seen.current = [...seen.current, ...added];
+      return seen.current;
+    },
+    view.isEnded ? LOOK_AT_ENDED_EVERY_MS : LOOK_EVERY_MS,
   );
-  const events = (data?.value ?? []).toReversed().slice(0, MOST_SHOWN);
+  const events = (data ?? []).toReversed().slice(0, mostShown);
   return (
     <section class="card" aria-labelledby="events-title">
       <h2 id="events-title">Events</h2>
       {data === undefined && error === undefined ? <Loading what="events" /> : null}
-      {error === undefined || isNotFound(error) ? null : (
+      {error === undefined ? null : (
         <FailureNotice title="The events cannot be read" error={error} />
       )}
-      {isNotFound(error) || (data !== undefined && events.length === 0) ? (
+      {data !== undefined && events.length === 0 ? (
         <EmptyState title="There are no events yet" />
       ) : null}
       {events.length === 0 ? null : (
@@ -52,6 +61,11 @@ export function EventsSection(props: { migration: MigrationKey; view: MigrationV
           })}
         </ol>
       )}
+      {data !== undefined && data.length > mostShown ? (
+        <button type="button" class="button" onClick={() => setMostShown(data.length)}>
+          Show all {data.length} events
+        </button>
+      ) : null}
     </section>
   );
 }

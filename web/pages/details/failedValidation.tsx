@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { MigrationKey } from '../../api/migrationId.ts';
 import { readValidation } from '../../api/migrations.ts';
 import { Notice } from '../../components/notice.tsx';
@@ -9,7 +10,8 @@ import { FindingList } from './findingList.tsx';
 const MOST_SHOWN = 5;
 
 /** What the validation refuses, with what helps. */
-export function FailedValidation({ migration }: { migration: MigrationKey }) {
+export function FailedValidation(props: { migration: MigrationKey; action: ComponentChildren }) {
+  const { migration, action } = props;
   const { data } = usePoll(
     `validation ${JSON.stringify(migration)}`,
     (signal) => readValidation(migration, signal),
@@ -17,7 +19,7 @@ export function FailedValidation({ migration }: { migration: MigrationKey }) {
   );
   const failed = (data?.findings ?? []).filter(({ state }) => state === 'Failed');
   return (
-    <Notice tone="bad" title="The validation failed: nothing was migrated">
+    <Notice tone="bad" title="The validation failed: nothing was migrated" actions={action}>
       <p>Do what the findings say, then resume: everything is validated again.</p>
       <FindingList findings={failed.slice(0, MOST_SHOWN)} />
       <p>

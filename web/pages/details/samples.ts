@@ -1,13 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { MigrationResource } from '../../../shared/api/resource.ts';
+import type { MigrationResource, SampleList } from '../../../shared/api/resource.ts';
 
 /** What a database had done at one moment. */
 export interface Sample {
   /** Seconds since 1970. */
   time: number;
-  rows: number;
-  bytes: number;
-  appliedChanges: number;
+  /** So far; absent where nobody noted them. */
+  rows?: number;
+  bytes?: number;
+  appliedChanges?: number;
   /** Seconds and bytes that the target is behind; absent without a stream. */
   lagSeconds?: number;
   lagBytes?: number;
@@ -65,11 +66,34 @@ export function addSamples(
  */
 export function ratesOf(
   samples: readonly Sample[],
-  count: (sample: Sample) => number,
+  count: (sample: Sample) => number | undefined,
 ): (number | null)[] {
   return samples.map((sample, index) => {
     const before = samples[index - 1];
     if (before === undefined || sample.time <= before.time) return null;
-    return Math.max(0, count(sample) - count(before)) / (sample.time - before.time);
+    const [now, then] = [count(sample), count(before)];
+    if (now === undefined || then === undefined) return null;
+    return Math.max(0, now - then) / (sample.time - before.time);
   });
+}
+
+/** What the service has noted, coarse, and behind it what the page has seen itself. */
+export function joinSamples(
+  history: readonly Sample[],
+  seen: readonly Sample[],
+): readonly Sample[] {
+  const last = history.at(-1);
+  if (last === undefined) return seen;
+  // A figure of the history may be from anywhere within its ten seconds.
+  return [...history, ...seen.filter(({ time }) => time > last.time + HISTORY_STEP_SECONDS)];
+}
+
+const HISTORY_STEP_SECONDS = 10;
+
+export function toSamples({ value }: SampleList): Sample[] {
+  return value.map(({ time, latencySeconds, ...sample }) => ({
+    ...sample,
+    time: Date.parse(time) / 1000,
+    ...(latencySeconds === undefined ? {} : { lagSeconds: latencySeconds }),
+  }));
 }
