@@ -163,7 +163,7 @@ export interface RadioChoice extends Choice {
   hint: string;
 }
 
-/** A few choices that need a word of explanation each. */
+/** A few choices that need a word of explanation each: the text names a choice, the hint describes it. */
 export function RadioGroup(props: {
   legend: string;
   name: string;
@@ -172,6 +172,7 @@ export function RadioGroup(props: {
   onValue: (value: string) => void;
 }) {
   const { legend, name, value, choices, onValue } = props;
+  const id = useId();
   return (
     <fieldset class="fieldset">
       <legend class="field-label">{legend}</legend>
@@ -183,11 +184,17 @@ export function RadioGroup(props: {
               name={name}
               value={choice.value}
               checked={choice.value === value}
+              aria-labelledby={`${id}-${choice.value}`}
+              aria-describedby={`${id}-${choice.value}-hint`}
               onChange={() => onValue(choice.value)}
             />
             <span>
-              <span class="radio-text">{choice.text}</span>
-              <span class="field-hint">{choice.hint}</span>
+              <span id={`${id}-${choice.value}`} class="radio-text">
+                {choice.text}
+              </span>
+              <span id={`${id}-${choice.value}-hint`} class="field-hint">
+                {choice.hint}
+              </span>
             </span>
           </label>
         ))}
@@ -204,17 +211,24 @@ export function Checkbox(props: {
   hint?: string;
 }) {
   const { label, isChecked, onChecked, isDisabled, hint } = props;
+  const id = useId();
   return (
     <label class="checkbox">
       <input
         type="checkbox"
         checked={isChecked}
         disabled={isDisabled}
+        aria-labelledby={id}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
         onChange={(event) => onChecked(event.currentTarget.checked)}
       />
-      <span>
-        {label}
-        {hint === undefined ? null : <span class="field-hint">{hint}</span>}
+      <span class="checkbox-text">
+        <span id={id}>{label}</span>
+        {hint === undefined ? null : (
+          <span id={`${id}-hint`} class="field-hint">
+            {hint}
+          </span>
+        )}
       </span>
     </label>
   );
