@@ -33,7 +33,7 @@ test('a key is asked for, sent as a header, and forgotten with the page', async 
   expect((await request).url()).not.toContain(KEY);
   await page.getByText('No migrations yet').waitFor();
   const kept = await page.evaluate(() =>
-    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+    JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]),
   );
   expect(kept).not.toContain(KEY);
   await page.reload();
