@@ -14,12 +14,31 @@ defineActivity('buildIndex', async (input, env) => {
   const plan = await readBatchPlan(env, input);
   const work = plan.indexWork[0]?.indexes[input.index];
   if (work === undefined) return null;
+  const startedAt = performance.now();
   await noteFailure(env, input.database, plan, async () => {
     await using session = await env.open('target', input.database);
     await buildIndex(session, work, indexBuildOptions(plan));
   });
+  await addIndexTime(env, input.database, plan, performance.now() - startedAt);
   return null;
 });
+
+/** The indexes of a table are built beside each other: their times are summed under the row's ETag. */
+async function addIndexTime(
+  env: ActivityEnvironment,
+  database: string,
+  { batch }: BatchPlan,
+  durationMs: number,
+): Promise<void> {
+  const tableId = String(batch.items[0]?.oid);
+  await env.stores.copyWork.update(env.record.ref.id, database, (row) => ({
+    ...row,
+    indexMs: {
+      ...row.indexMs,
+      [tableId]: (row.indexMs?.[tableId] ?? 0) + Math.round(durationMs),
+    },
+  }));
+}
 
 /** Adds the constraints of a large table over its indexes, and notes that the table is complete. */
 defineActivity('finishTable', async (input, env) => {
@@ -29,18 +48,22 @@ defineActivity('finishTable', async (input, env) => {
   if (item === undefined) return null;
   await using session = await env.open('target', database);
   const work = plan.indexWork[0];
+  const startedAt = performance.now();
   if (work) {
     await noteFailure(env, database, plan, () =>
       finishTable(session, work, indexBuildOptions(plan)),
     );
   }
+  const finishMs = Math.round(performance.now() - startedAt);
   const isOnline = env.record.spec.mode === 'Online';
   if (isOnline) await noteIndexed(session, [item.oid]);
+  const { indexMs } = (await env.stores.copyWork.get(ref.id, database)) ?? {};
   await env.stores.tables.updateMany(ref.id, database, [
     {
       tableId: String(item.oid),
       state: 'completed',
       error: '',
+      indexMs: finishMs + (indexMs?.[String(item.oid)] ?? 0),
       endedOn: new Date().toISOString(),
       ...(item.part === undefined ? {} : await sumOfParts(session, item.oid)),
     },

@@ -40,7 +40,7 @@ const ruleSchema = z
   })
   .meta({ id: 'ValidationRule', description: 'An addition of pgmove: one rule that was run.' });
 
-const notCheckedSchema = z
+export const notCheckedSchema = z
   .object({
     ruleId: z.string(),
     databaseName: z.string().optional().describe('Absent for what concerns the servers.'),

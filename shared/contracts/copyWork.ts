@@ -46,6 +46,8 @@ export interface CopyWork {
   partsDone: Record<string, { generation: number; batches: number[] }>;
   /** Index builds that are still open, by batch. */
   indexesOpen: Record<string, number>;
+  /** Milliseconds that the index builds of a table took together, by table. */
+  indexMs?: Record<string, number>;
   /** Tables and batches of which something failed: their follow-ups are not begun. */
   broken: Record<string, true>;
   counters: CopyCounters;

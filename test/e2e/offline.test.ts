@@ -138,9 +138,10 @@ describe('an offline migration', () => {
     expect(await differences(source, target, 'large')).toEqual([]);
     const tables = (await (
       await fetch(`${migration.url}/databases/large/tables?api-version=2025-08-01`)
-    ).json()) as { value: { partCount: number; rows: number; state: string }[] };
+    ).json()) as { value: { partCount: number; rows: number; state: string; indexMs: number }[] };
     expect(tables.value).toMatchObject([{ state: 'completed', rows: 200_000 }]);
     expect(tables.value[0]?.partCount).toBeGreaterThan(1);
+    expect(tables.value[0]?.indexMs).toBeGreaterThan(0);
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from 'vitest';
 import { freePort } from '../../scripts/freePort.ts';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
+import { migrationReportSchema } from '../../shared/api/report/schema.ts';
 import { startSink } from '../telemetry/sink.ts';
 import { testMigration } from './support/migrations.ts';
 import { useTestSite } from './support/testSite.ts';
@@ -108,6 +109,13 @@ it.skipIf(OUTSIDE_URL !== undefined)(
 
     await migration.patch({ triggerCutover: 'True' });
     expect((await migration.ended()).properties.currentStatus.state).toBe('Succeeded');
+    const answer = await fetch(`${migration.url}/report?api-version=2025-08-01`);
+    const [database] = migrationReportSchema.strict().parse(await answer.json()).databases;
+    expect(database?.replication).toMatchObject({ appliedChanges: 100, inserts: 100 });
+    expect(database?.cutover?.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+    expect(database?.cutover?.durationMs).toBeGreaterThan(0);
+    expect(database?.cutover?.latencySeconds).toBeGreaterThanOrEqual(0);
+    expect(database?.cutover?.lagBytes).toBeGreaterThanOrEqual(0);
     const copies = await waitFor('the span of the copy', () => {
       const found = spans().filter(({ name }) => name === 'copyBatch');
       return Promise.resolve(found.length > 0 && found);

@@ -158,7 +158,7 @@ function validationBlocks({ validation, migrationOption }: MigrationReport): Blo
     const why = migrationOption === 'Migrate' ? 'the option was Migrate' : 'it was not come to';
     return [heading('Validation'), { kind: 'paragraph', text: `Nothing was validated: ${why}.` }];
   }
-  const { status, findings, durationMs } = validation;
+  const { status, findings, notChecked, durationMs } = validation;
   const failed = findings.filter(({ state }) => state === 'Failed').length;
   const warned = findings.filter(({ state }) => state === 'Warning').length;
   const took = durationMs === undefined ? '' : ` in ${duration(durationMs)}`;
@@ -183,6 +183,16 @@ function validationBlocks({ validation, migrationOption }: MigrationReport): Blo
       { kind: 'paragraph', text: message },
     );
     if (remedy !== undefined) blocks.push({ kind: 'code', text: remedy });
+  }
+  if (notChecked.length > 0) {
+    const columns = [{ title: 'Where' }, { title: 'Rule' }, { title: 'Why' }];
+    const rows = notChecked.map(({ databaseName, ruleId, reason }): Cell[] => {
+      return [databaseName ?? 'servers', { code: ruleId }, reason];
+    });
+    blocks.push(
+      { kind: 'heading', level: 3, text: 'Not checked' },
+      { kind: 'table', columns, rows },
+    );
   }
   return blocks;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { timestamp } from '../fields.ts';
 import { databaseStatus, tableStatusSchema } from '../resource.ts';
-import { findingSchema, serverSchema } from '../validationReport.ts';
+import { findingSchema, notCheckedSchema, serverSchema } from '../validationReport.ts';
 import {
   DATABASE_STATES,
   MIGRATION_MODES,
@@ -165,6 +165,7 @@ export const migrationReportSchema = z
         endedOn: timestamp.optional(),
         durationMs: milliseconds.optional(),
         findings: z.array(findingSchema),
+        notChecked: z.array(notCheckedSchema),
       })
       .optional()
       .describe('Absent when nothing was validated.'),

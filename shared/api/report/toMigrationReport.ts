@@ -199,8 +199,9 @@ function totalsOf(
 
 function validationOf(record: MigrationRecord): MigrationReport['validation'] {
   if (record.validation === undefined) return undefined;
-  const { status, startedOn, endedOn, durationMs, findings } = toValidationReport(record);
-  return { ...given({ status, startedOn, endedOn, durationMs }), findings };
+  const { status, startedOn, endedOn, durationMs, ...found } = toValidationReport(record);
+  const { findings, notChecked } = found;
+  return { ...given({ status, startedOn, endedOn, durationMs }), findings, notChecked };
 }
 
 /** What the validation warned of, and what the stream did. */
