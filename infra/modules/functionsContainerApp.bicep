@@ -36,7 +36,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
       registries: [{ server: registryServer, identity: identityId }]
     }
     template: {
-      // An activity ends at its next safe point.
+      // Time for what runs; an activity that is cut off is repeated.
       terminationGracePeriodSeconds: 600
       containers: [
         {
