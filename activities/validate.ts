@@ -118,6 +118,8 @@ defineActivity('validateDatabase', async ({ ref, database }, env) => {
   return { failed: summary.some(({ state }) => state === 'Failed') };
 });
 
+const LOCK_TIMEOUT_MS = 10_000;
+
 async function checkDatabase(env: ActivityEnvironment, database: string): Promise<RuleOutcome[]> {
   const { opened, outcome } = await tryConnections('SchemaValidation', () => [
     env.open('source', database),
@@ -130,6 +132,8 @@ async function checkDatabase(env: ActivityEnvironment, database: string): Promis
   if (source === undefined || target === undefined) return [outcome, ...ofSchema];
   await using existing = await openExisting(env, database);
   const { spec, wanted, allowedExtensions } = env.record;
+  // What somebody has locked is told as not checked, not waited for.
+  await source.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
   const outcomes = await runRules<DatabaseRuleContext>(DATABASE_RULES, {
     database,
     spec,

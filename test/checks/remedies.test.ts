@@ -298,6 +298,29 @@ test('server-reachable: each code is cured as it says', async () => {
   expect(await failure({})).toBeUndefined();
 });
 
+test('tables that somebody has locked hold no rule up, and what could not be read is told', async () => {
+  const database = await newDatabase(
+    bench.source,
+    `create table t (id int primary key, b bytea); alter table t alter b set storage external;
+     insert into t values (1, repeat('x', 2 * 1024 * 1024)::bytea); create sequence s`,
+  );
+  const client = await bench.source.connect(database);
+  await client.query('begin; lock table t in access exclusive mode');
+  try {
+    expect(await checkDatabase(bench, database, { spec: ONLINE })).toEqual({
+      'wide-rows': [
+        {
+          state: 'Warning',
+          message: expect.stringMatching(/public\.t were not measured within the time/) as string,
+        },
+      ],
+    });
+  } finally {
+    await client.end();
+  }
+  expect(await checkDatabase(bench, database, { spec: ONLINE })).toEqual({});
+});
+
 test('every rule has a test', () => {
   const tests = readSources()
     .filter(({ file }) => /^test\/checks\/[^/]+\.test\.ts$/.test(file))

@@ -29,21 +29,7 @@ export async function estimateCopy(
   source: PgSession,
   { jobs, excludedOids, sampleMs = 2_000 }: EstimateOptions,
 ): Promise<CopyEstimate> {
-  const { rows } = await source.query<TableSize>(
-    // A size is asked of the file system, file by file: once for each table, hence the offset.
-    `select oid, schema, name, bytes::text, index_bytes::text as "indexBytes", rows
-     from (
-       select c.oid::text, n.nspname as schema, c.relname as name,
-         pg_catalog.pg_table_size(c.oid) as bytes, pg_catalog.pg_indexes_size(c.oid) as index_bytes,
-         c.reltuples::float8 as rows
-       from pg_catalog.pg_class as c
-       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-       where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_'
-         and n.nspname not in ('information_schema', 'pgmove') and c.oid <> all ($1::oid[])
-       offset 0) as t
-     order by t.bytes desc, 2, 3`,
-    [excludedOids],
-  );
+  const rows = await readSizes(source, excludedOids);
   const sum = (of: (table: TableSize) => string) =>
     rows.reduce((total, table) => total + Number(of(table)), 0);
   const tableBytes = sum(({ bytes }) => bytes);
@@ -66,6 +52,48 @@ export async function estimateCopy(
           seconds: Math.ceil((tableBytes + indexBytes) / (rate * lanes)),
         }),
   };
+}
+
+/** A table that somebody has locked is waited for no longer than this. */
+const LOCK_TIMEOUT_MS = 5_000;
+
+/** Largest first; behind the lock of somebody else as the last VACUUM or ANALYZE noted them. */
+async function readSizes(source: PgSession, excludedOids: readonly number[]): Promise<TableSize[]> {
+  await source.query(`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  try {
+    const { rows } = await source.query<TableSize>(sizeSql(SIZE_ON_DISK), [excludedOids]);
+    return rows;
+  } catch (error) {
+    if (codeOf(error) !== '55P03') throw error;
+  } finally {
+    await source.query('rollback');
+  }
+  const { rows } = await source.query<TableSize>(sizeSql(SIZE_IN_CATALOG), [excludedOids]);
+  return rows;
+}
+
+const SIZE_ON_DISK = `pg_catalog.pg_table_size(c.oid) as bytes,
+  pg_catalog.pg_indexes_size(c.oid) as index_bytes`;
+
+const SIZE_IN_CATALOG = `(c.relpages::int8 + coalesce((
+    select t.relpages from pg_catalog.pg_class as t where t.oid = c.reltoastrelid), 0))
+    * pg_catalog.current_setting('block_size')::int8 as bytes,
+  (select coalesce(sum(i.relpages), 0)::int8 from pg_catalog.pg_index as x
+    join pg_catalog.pg_class as i on i.oid = x.indexrelid where x.indrelid = c.oid)
+    * pg_catalog.current_setting('block_size')::int8 as index_bytes`;
+
+/** A size is asked of the file system, file by file: once for each table, hence the offset. */
+function sizeSql(size: string): string {
+  return `select oid, schema, name, bytes::text, index_bytes::text as "indexBytes", rows
+     from (
+       select c.oid::text, n.nspname as schema, c.relname as name, ${size},
+         c.reltuples::float8 as rows
+       from pg_catalog.pg_class as c
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+       where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_'
+         and n.nspname not in ('information_schema', 'pgmove') and c.oid <> all ($1::oid[])
+       offset 0) as t
+     order by t.bytes desc, 2, 3`;
 }
 
 /** Bytes of the table per second, by how many of its rows arrive in the time. */

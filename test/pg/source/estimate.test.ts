@@ -44,6 +44,21 @@ test('the sample ends in its time, and the session is as it was', async () => {
   expect(rows).toEqual([{ statement_timeout: '0' }]);
 });
 
+test('a table that is locked is estimated by the catalog, and waited for by nobody', async () => {
+  const client = await source.connect('shop');
+  await client.query('vacuum big');
+  await client.query('begin; lock table big in access exclusive mode');
+  try {
+    await using session = await open(endpointOf(source, 'shop'));
+    const estimate = await estimateCopy(session, { jobs: 1, excludedOids: [], sampleMs: 20 });
+    expect(estimate.largestTables[0]).toMatchObject({ name: 'public.big' });
+    expect(estimate.tableBytes).toBeGreaterThan(100_000_000);
+    expect(estimate).not.toHaveProperty('bytesPerSecond');
+  } finally {
+    await client.end();
+  }
+});
+
 test('nothing to read, or no right to, is no rate', async () => {
   await using empty = await open(endpointOf(source, 'nothing'));
   expect(await estimateCopy(empty, { jobs: 1, excludedOids: [] })).toEqual({
