@@ -202,7 +202,13 @@ function progressReporter(
     async begin(attempt) {
       const startedOn = new Date().toISOString();
       write(
-        items.map(({ oid }) => ({ tableId: String(oid), state: 'copying', attempt, startedOn })),
+        items.map(({ oid, part }) => ({
+          tableId: String(oid),
+          state: 'copying',
+          attempt,
+          // The other parts begin with the first one, or after it.
+          ...(part === undefined || part.index === 1 ? { startedOn } : {}),
+        })),
       );
       await writing;
     },
