@@ -84,6 +84,37 @@ describe('as it runs on one machine', () => {
     );
   });
 
+  it('a stream leaves samples of its own beside those of the copy', async () => {
+    const { stack, source, target } = site;
+    await source.createDatabase('flows');
+    await source.run('create table t (id int primary key); insert into t values (1)', 'flows');
+    const migration = testMigration({
+      stack,
+      source,
+      target,
+      databases: ['flows'],
+      properties: { migrationMode: 'Online' },
+    });
+    await migration.put();
+    await migration.waitForSubState('WaitingForCutoverTrigger');
+    await source.run('insert into t select generate_series(2, 101)', 'flows');
+    const samples = `${migration.url}/databases/flows/samples`;
+    const all = await waitFor('the changes in a sample', async () => {
+      const { value } = JSON.parse((await send(samples)).text) as { value: object[] };
+      const last = value.at(-1) as { appliedChanges?: number } | undefined;
+      return (last?.appliedChanges ?? 0) >= 100 ? value : undefined;
+    });
+    expect(all.at(-1)).toMatchObject({
+      incomingChanges: expect.any(Number) as number,
+      latencySeconds: expect.any(Number) as number,
+      lagBytes: expect.any(Number) as number,
+      slotBytes: expect.any(Number) as number,
+    });
+    expect(all).toContainEqual(expect.objectContaining({ rows: 1 }));
+    expect((await migration.patch({ cancel: 'True' })).status).toBe(200);
+    await migration.ended();
+  });
+
   it('a page of another site can neither read nor change anything, our own can', async () => {
     const list = `${site.stack.url}${SERVER_PATH}/migrations`;
     const one = `${list}/of-a-page`;
