@@ -134,7 +134,7 @@ export const ENVIRONMENT = {
     .string()
     .optional()
     .describe(
-      'Comma-separated host names under which browsers reach the service through a proxy that changes the Host header (Front Door, Application Gateway). Pages of other origins are refused. Default: only the name that the Functions host sees.',
+      'Comma-separated host names under which browsers reach the service through a proxy that changes the Host header (Front Door, Application Gateway). Pages of other origins are refused. Default: the name that the Functions host sees, and in Azure the one that the platform gave the app.',
     ),
   EVENT_GRID_TOPIC_ENDPOINT: httpUrl
     .optional()
@@ -310,7 +310,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     secrets,
     allowedHosts: commaSeparated(values.PGMOVE_ALLOWED_HOSTS ?? ''),
     auth: values.PGMOVE_AUTH ?? 'key',
-    publicHosts: commaSeparated(values.PGMOVE_PUBLIC_HOSTS ?? ''),
+    publicHosts: [...commaSeparated(values.PGMOVE_PUBLIC_HOSTS ?? ''), ...platformHosts(given)],
     eventGrid:
       values.EVENT_GRID_TOPIC_ENDPOINT === undefined
         ? undefined
@@ -346,6 +346,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
             port: values.PGMOVE_METRICS_PORT,
           },
   };
+}
+
+/** The name that Azure gave the app: its own proxies in front of us may change the Host header. */
+function platformHosts(env: NodeJS.ProcessEnv): string[] {
+  const { WEBSITE_HOSTNAME, CONTAINER_APP_NAME, CONTAINER_APP_ENV_DNS_SUFFIX } = env;
+  if (CONTAINER_APP_NAME !== undefined && CONTAINER_APP_ENV_DNS_SUFFIX !== undefined) {
+    return [`${CONTAINER_APP_NAME}.${CONTAINER_APP_ENV_DNS_SUFFIX}`];
+  }
+  return WEBSITE_HOSTNAME === undefined ? [] : [WEBSITE_HOSTNAME];
 }
 
 function readStorage(env: NodeJS.ProcessEnv, problems: string[]): StorageSettings | undefined {

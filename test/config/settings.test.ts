@@ -77,3 +77,15 @@ test('webhooks are URLs without a login, and need a secret to be signed with', (
     expect(() => read(env)).not.toThrow(/hunter2/);
   }
 });
+
+test('the names by which browsers come: those that are set, and the one that Azure gave', () => {
+  const hosts = (env: NodeJS.ProcessEnv) =>
+    readSettings({ AzureWebJobsStorage: 'UseDevelopmentStorage=true', ...env }).publicHosts;
+  expect(hosts({ PGMOVE_PUBLIC_HOSTS: 'a.example, b.example:8443' })).toEqual([
+    'a.example',
+    'b.example:8443',
+  ]);
+  expect(hosts({ WEBSITE_HOSTNAME: 'move.azurewebsites.net' })).toEqual(['move.azurewebsites.net']);
+  const containerApp = { CONTAINER_APP_NAME: 'move', CONTAINER_APP_ENV_DNS_SUFFIX: 'x.example' };
+  expect(hosts({ ...containerApp, WEBSITE_HOSTNAME: 'other' })).toEqual(['move.x.example']);
+});

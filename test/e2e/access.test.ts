@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSettings } from '../../shared/config/settings.ts';
+import { openStores } from '../../shared/state/stores.ts';
 import { SERVER_PATH } from '../api/fixtures.ts';
 import { testMigration } from './support/migrations.ts';
 import { useTestSite } from './support/testSite.ts';
@@ -75,10 +77,16 @@ describe('as it runs on one machine', () => {
     expect(all.text).toContain(migration.name);
     expect((await send(everywhere, tag)).status).toBe(304);
 
+    const samplesLeft = async () => {
+      const stores = openStores(readSettings({ AzureWebJobsStorage: stack.storage }));
+      return await stores.samples.list(String(properties['migrationId']), 'curves');
+    };
+    if (OUTSIDE_URL === undefined) expect(await samplesLeft()).not.toEqual([]);
     expect((await migration.post('purge')).status).toBe(202);
     await waitFor('the purge', async () =>
       (await send(migration.url)).status === 404 ? true : undefined,
     );
+    if (OUTSIDE_URL === undefined) expect(await samplesLeft()).toEqual([]);
     await waitFor('the list without it', async () =>
       (await send(everywhere, tag)).status === 200 ? true : undefined,
     );
