@@ -66,6 +66,18 @@ test('what is missing is named, with the packages that bring it', () => {
   expect(advice).toMatch(/PG_BIN_DIR/);
 });
 
+test('Chromium is the one that is named, else one of the PATH', async () => {
+  const bin = await writePrograms('chromium', 'mine');
+  const find = (env: NodeJS.ProcessEnv) =>
+    evaluate('scripts/bootstrap/chromium.mjs', 'm.findChromium()', env);
+  expect(find({ CHROMIUM_PATH: path.join(bin, 'mine') })).toBe(path.join(bin, 'mine'));
+  expect(find({ CHROMIUM_PATH: path.join(bin, 'missing') })).toBeNull();
+  expect(
+    evaluate('scripts/bootstrap/chromium.mjs', `m.findChromium({ PATH: ${JSON.stringify(bin)} })`),
+  ).toMatch(/\/chromium$/);
+  expect(evaluate('scripts/bootstrap/chromium.mjs', 'm.chromiumAdvice()')).toMatch(/CHROMIUM_PATH/);
+});
+
 test('packages are current when contents agree, whatever the times of the files', async () => {
   const check = (): unknown =>
     evaluate('scripts/bootstrap/packages.mjs', `m.packagesAreCurrent(${JSON.stringify(folder)})`);

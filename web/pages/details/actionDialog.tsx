@@ -55,8 +55,8 @@ export function ActionDialog(props: ActionDialogProps) {
         >
           <p>
             At least one of the target databases has objects in it.{' '}
-            <strong>They are dropped and made anew from the source.</strong> What is only on the
-            target is lost.
+            <strong>Such a database is dropped and made anew from the source.</strong> What is only
+            on the target is lost.
           </p>
           <DatabaseNames view={props.view} />
         </SimpleDialog>
