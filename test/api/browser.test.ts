@@ -1,4 +1,6 @@
+import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { refuseForeignPage } from '../../functions/http/browser.ts';
 import { putBody, SERVER_PATH, startApi } from './fixtures.ts';
 import type { ApiFixture } from './fixtures.ts';
 
@@ -115,4 +117,17 @@ describe('an origin', () => {
       expect(answer.status, origin).toBe(200);
     }
   });
+});
+
+test('a page without TLS is another origin than the service with it', () => {
+  const check = (origin: string) => () => {
+    const request = new HttpRequest({
+      method: 'GET',
+      url: 'https://move.azurewebsites.net/x',
+      headers: { origin },
+    });
+    refuseForeignPage(request, []);
+  };
+  expect(check('http://move.azurewebsites.net')).toThrow(/another origin/);
+  expect(check('https://move.azurewebsites.net')).not.toThrow();
 });
