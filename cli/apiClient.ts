@@ -248,6 +248,13 @@ export function createApiClient(location: ApiLocation, scope: ServerScope): Migr
   };
 }
 
+/** The migrations of every server, newest first. */
+export async function listEverywhere(
+  location: ApiLocation,
+): Promise<{ id: string; name: string }[]> {
+  return pages(location, '/providers/Microsoft.DBforPostgreSQL/migrations', {});
+}
+
 interface CallOptions {
   headers?: Record<string, string>;
   body?: object;

@@ -36,7 +36,7 @@ export function registerEvents(program: Command): void {
     .command('list')
     .description('list the events of a migration, oldest first, and who is still to get them')
     .argument('<name>', 'name of the migration')
-    .option('-s, --server-name <name>', 'name of its target server')
+    .option('-s, --server-name <name>', 'name of its target server (default: the one that has it)')
     .option('--target <uri>', 'or that server itself, as for pgmove migrate')
     .option('--after <sequence>', 'only events behind this number', parseSequence, 0)
     .addOption(

@@ -1,6 +1,5 @@
 import type { EventDelivery } from '../../shared/api/events.ts';
-import { openApi } from '../migration/actions.ts';
-import { serverOf } from '../migration/serverOf.ts';
+import { openNamed } from '../migration/openNamed.ts';
 import { renderTable } from '../terminal/table.ts';
 import { printable } from '../terminal/width.ts';
 import type { ListEventsOptions } from './command.ts';
@@ -8,7 +7,7 @@ import { eventCells } from './eventLine.ts';
 
 /** Prints the log of events; what is not delivered goes to stderr beside a table. */
 export async function listEvents(name: string, options: ListEventsOptions): Promise<void> {
-  const api = await openApi(options, await serverOf(options));
+  const api = await openNamed(name, options);
   const list = await api.events(name, options.after);
   if (options.output === 'json') {
     process.stdout.write(`${JSON.stringify(list, null, 2)}\n`);

@@ -1,5 +1,5 @@
 import { createApiClient } from '../apiClient.ts';
-import type { MigrationApi } from '../apiClient.ts';
+import type { ApiLocation, MigrationApi } from '../apiClient.ts';
 import { parseTags } from '../arguments.ts';
 import { usageError } from '../exitCode.ts';
 import { findRunningStack, stackFolder } from '../stack/stackFile.ts';
@@ -117,14 +117,20 @@ export async function openApi(
   options: Pick<CommonOptions, 'url' | 'key' | 'subscription' | 'resourceGroup'>,
   server: string,
 ): Promise<MigrationApi> {
+  return createApiClient(await locate(options), {
+    subscriptionId: options.subscription,
+    resourceGroup: options.resourceGroup,
+    server,
+  });
+}
+
+/** Where the service is: the one that is named, or the one of this folder. */
+export async function locate(options: Pick<CommonOptions, 'url' | 'key'>): Promise<ApiLocation> {
   const url = options.url ?? (await findRunningStack(stackFolder()))?.url;
   if (url === undefined) {
     throw usageError(
       'No service runs in this folder. Start one with "pgmove up", or give --url or PGMOVE_URL.',
     );
   }
-  return createApiClient(
-    { url, ...(options.key === undefined ? {} : { key: options.key }) },
-    { subscriptionId: options.subscription, resourceGroup: options.resourceGroup, server },
-  );
+  return { url, ...(options.key === undefined ? {} : { key: options.key }) };
 }

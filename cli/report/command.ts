@@ -22,7 +22,7 @@ export function registerReport(program: Command): void {
         'what was not carried and why; to be attached to a change ticket',
     )
     .argument('<name>', 'name of the migration')
-    .option('-s, --server-name <name>', 'name of its target server')
+    .option('-s, --server-name <name>', 'name of its target server (default: the one that has it)')
     .option('--target <uri>', 'or that server itself, as for pgmove migrate')
     .addOption(
       new Option(

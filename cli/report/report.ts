@@ -1,6 +1,5 @@
 import { formatOfFile } from '../../shared/api/report/format.ts';
-import { openApi } from '../migration/actions.ts';
-import { serverOf } from '../migration/serverOf.ts';
+import { openNamed } from '../migration/openNamed.ts';
 import type { ReportOptions } from './command.ts';
 import { writeReportFile } from './reportFile.ts';
 
@@ -8,7 +7,7 @@ import { writeReportFile } from './reportFile.ts';
 export async function runReport(name: string, options: ReportOptions): Promise<void> {
   const { output } = options;
   const format = options.format ?? formatOfFile(output ?? '');
-  const api = await openApi(options, await serverOf(options));
+  const api = await openNamed(name, options);
   const text = await api.report(name, {
     format,
     ...(options.allTables ? { tables: 'all' as const } : {}),

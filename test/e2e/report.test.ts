@@ -93,6 +93,11 @@ test('the report of a real migration: what was moved, from where, and what was n
   const json = await pgmove(['report', migration.name, ...server, '--format', 'json']);
   expect(migrationReportSchema.parse(JSON.parse(json.stdout)).migrationId).toBe(report.migrationId);
   expect((await pgmove(['report', 'none-such', ...server])).code).toBe(2);
+  // No other server has a migration of this name.
+  const found = await pgmove(['report', migration.name, '--url', stack.url]);
+  expect(found.stdout).toMatch(/^# Migration /);
+  const none = await pgmove(['report', 'none-such', '--url', stack.url]);
+  expect([none.code, none.stderr]).toEqual([2, "pgmove: There is no migration 'none-such'.\n"]);
 });
 
 async function temporaryFolder() {
