@@ -104,9 +104,9 @@ describe.skipIf(!hasOpenssl)('with servers that require TLS', () => {
       const migration = migrationOf('secret', tls);
       await migration.put();
       const { currentStatus } = (await migration.ended()).properties;
-      expect(currentStatus.state).toBe('Failed');
-      expect(currentStatus.error).toMatch(
-        new RegExp(`127\\.0\\.0\\.1:${site[side].port}.*certificate`, 's'),
+      expect(currentStatus.state).toBe('ValidationFailed');
+      expect(JSON.stringify(currentStatus.currentSubStateDetails.validationDetails)).toMatch(
+        new RegExp(`603001.*127\\.0\\.0\\.1:${site[side].port}.*certificate`, 's'),
       );
     }
   });
@@ -117,7 +117,9 @@ describe.skipIf(!hasOpenssl)('with servers that require TLS', () => {
     const migration = migrationOf('secret', tls);
     await migration.put();
     const { currentStatus } = (await migration.ended()).properties;
-    expect(currentStatus.state).toBe('Failed');
-    expect(currentStatus.error).toMatch(/client certificate/);
+    expect(currentStatus.state).toBe('ValidationFailed');
+    expect(JSON.stringify(currentStatus.currentSubStateDetails.validationDetails)).toMatch(
+      /client certificate/,
+    );
   });
 });
