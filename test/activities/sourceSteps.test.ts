@@ -1,3 +1,4 @@
+import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import {
@@ -42,7 +43,7 @@ function environment(
   const env = {
     record,
     signal: new AbortController().signal,
-    context: { info: () => undefined },
+    log: pino({ enabled: false }),
     endpoint: (_side: string, database: string) => endpointOf(cluster, database, user),
     open: (_side: string, database: string) => open(database, { settings }),
     openSourceToChange: (database: string) => open(database),
