@@ -41,7 +41,7 @@ beforeAll(async () => {
   bench = { source, target };
   await source.run("create role guarded login password 'right'");
 });
-afterAll(() => Promise.all([bench.source.stop(), bench.target.stop()]));
+afterAll(() => Promise.all([bench?.source.stop(), bench?.target.stop()]));
 
 test('logical-replication: every setting and right, by the statements of the findings alone', async () => {
   await bench.source.run('create role "plain user" login');
