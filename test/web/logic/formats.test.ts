@@ -62,7 +62,7 @@ test('every state of the API has words of its own', () => {
     expect(migrationStateLabel(state).text).toMatch(/^[A-Z][a-z ]+$/);
   }
   for (const state of MIGRATION_SUB_STATES) expect(subStateText(state)).toMatch(/^[A-Z][a-z- ]+$/);
-  for (const state of [...DATABASE_STATES]) {
+  for (const state of DATABASE_STATES) {
     expect(databaseStateLabel(state).text).toMatch(/^[A-Z][a-z ]+$/);
   }
   for (const state of TABLE_STATES) expect(tableStateLabel(state).text).toMatch(/^[A-Z]/);
