@@ -1,5 +1,4 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiFailure } from './api/failure.ts';
 
 export interface Polled<Answer> {
   /** The newest answer; kept when a later look fails. */
@@ -79,11 +78,6 @@ export function usePoll<Answer>(
   const refresh = useCallback(() => setRound((before) => before + 1), []);
   // An answer to another question is none.
   return state.key === key ? { data: state.data, error: state.error, refresh } : { refresh };
-}
-
-/** A failure that more looking does not heal. */
-export function isFinal(error: unknown): boolean {
-  return error instanceof ApiFailure && [400, 401, 403, 404].includes(error.status);
 }
 
 /** The time, for what counts up; it stands still in a hidden tab. */

@@ -8,7 +8,14 @@ import { testMigration } from '../e2e/support/migrations.ts';
 import { useTestSite } from '../e2e/support/testSite.ts';
 import type { TestSite } from '../e2e/support/testSite.ts';
 import { useBrowser } from './support/browser.ts';
-import { FAILED_VALIDATION, openSeed, seededPage, seedMany, seedTables } from './support/seed.ts';
+import {
+  FAILED_VALIDATION,
+  openSeed,
+  pageOf,
+  seededPage,
+  seedMany,
+  seedTables,
+} from './support/seed.ts';
 import { fillServer } from './support/wizard.ts';
 
 /** Not part of the repository: .gitignore has it. */
@@ -55,10 +62,7 @@ beforeAll(async () => {
   });
   await migration.put();
   await migration.waitForSubState('WaitingForCutoverTrigger');
-  online = `${site.stack.url}/ui/#${new URL(migration.url).pathname.replace(
-    /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/.*\/flexibleServers\/([^/]+)\/migrations\/(.+)$/,
-    '/migration/$1/$2/$3/$4',
-  )}`;
+  online = pageOf(site.stack, migration.url);
 });
 
 afterAll(() => load?.stop());

@@ -85,6 +85,11 @@ test('nothing but the files of the build can be asked for', async () => {
   }
 });
 
+test('the address without its slash leads to the page', async () => {
+  const response = await fetch(`${stack.url}/ui`, { redirect: 'manual' });
+  expect([response.status, response.headers.get('location')]).toEqual([308, '/ui/']);
+});
+
 test('the root of the service leads to the dashboard', async () => {
   const page = await browser.open(stack.url);
   await page.getByRole('heading', { name: 'Migrations', level: 1 }).waitFor();

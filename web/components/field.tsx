@@ -50,40 +50,26 @@ interface TextFieldProps extends FieldProps {
   value: string;
   onValue: (value: string) => void;
   inputMode?: 'numeric';
-  placeholder?: string;
-  suggestions?: readonly string[];
   isRequired?: boolean;
 }
 
 export function TextField(props: TextFieldProps) {
-  const { value, onValue, inputMode, placeholder, suggestions, isRequired, ...field } = props;
-  const listId = useId();
+  const { value, onValue, inputMode, isRequired, ...field } = props;
   return (
     <Field {...field}>
       {(control) => (
-        <>
-          <input
-            {...control}
-            class="input"
-            type="text"
-            value={value}
-            inputMode={inputMode}
-            placeholder={placeholder}
-            required={isRequired}
-            list={suggestions === undefined ? undefined : listId}
-            autocomplete="off"
-            autocapitalize="off"
-            spellcheck={false}
-            onInput={(event) => onValue(event.currentTarget.value)}
-          />
-          {suggestions === undefined ? null : (
-            <datalist id={listId}>
-              {suggestions.map((text) => (
-                <option key={text} value={text} />
-              ))}
-            </datalist>
-          )}
-        </>
+        <input
+          {...control}
+          class="input"
+          type="text"
+          value={value}
+          inputMode={inputMode}
+          required={isRequired}
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck={false}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
       )}
     </Field>
   );

@@ -3,6 +3,8 @@ import { migrationEvent } from '../../../shared/contracts/events.ts';
 import type { MigrationRecord, ValidationDetails } from '../../../shared/contracts/records.ts';
 import { openStores } from '../../../shared/state/stores.ts';
 import type { Stores } from '../../../shared/state/stores.ts';
+import { parseMigrationId } from '../../../web/api/migrationId.ts';
+import { detailsHref } from '../../../web/routing.ts';
 import type { TestStack } from '../../e2e/support/testStack.ts';
 import { sampleDatabase, sampleMigration, sampleTable } from '../../state/fixtures.ts';
 
@@ -31,6 +33,13 @@ export function openSeed(stack: TestStack): Seed {
 /** Where the page of a seeded migration is. */
 export function seededPage(stack: TestStack, name: string, rest = ''): string {
   return `${stack.url}/ui/#/migration/${SUBSCRIPTION}/local/${SERVER}/${name}${rest}`;
+}
+
+/** Where the page of the migration with this address in the API is. */
+export function pageOf(stack: TestStack, migrationUrl: string): string {
+  const key = parseMigrationId(decodeURIComponent(new URL(migrationUrl).pathname));
+  if (key === undefined) throw new Error(`${migrationUrl} is not the address of a migration.`);
+  return `${stack.url}/ui/${detailsHref(key)}`;
 }
 
 function endedMigration(name: string, change: Partial<MigrationRecord>): MigrationRecord {

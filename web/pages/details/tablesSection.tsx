@@ -143,7 +143,7 @@ const COLUMNS: readonly Column<TableStatus>[] = [
     cell: ({ state, error }) => (
       <>
         <Badge label={tableStateLabel(state)} />
-        {error === '' ? null : <p class="cell-error">{error}</p>}
+        {error === '' ? null : <p class="cell-error cell-error-whole">{error}</p>}
       </>
     ),
   },
@@ -166,7 +166,7 @@ const COLUMNS: readonly Column<TableStatus>[] = [
   },
   {
     id: 'times',
-    header: 'Copy, indexes',
+    header: 'Copy, index time',
     isNumber: true,
     cell: ({ copyMs, indexMs }) =>
       copyMs + indexMs === 0 ? '–' : `${formatDuration(copyMs)}, ${formatDuration(indexMs)}`,
