@@ -43,6 +43,9 @@ const SLOT_EVERY_MS = 2_000;
 const SCHEMA_EVERY_MS = 10_000;
 const REPORT_EVERY_MS = 1_000;
 
+/** Who has not reported for so long is busy with something that takes its time. */
+const STANDSTILL_MS = 3_000;
+
 /** A target that is this close behind has caught up. */
 const CAUGHT_UP_SECONDS = 2;
 
@@ -68,6 +71,7 @@ export class SourceWatch {
   #slot: SlotState | undefined;
   #failure: unknown;
   #reportedAt = 0;
+  #position: StreamPosition | undefined;
   #stage: StreamStage | undefined;
   #smallestLag = { seconds: 0, at: Date.now() };
 
@@ -102,7 +106,21 @@ export class SourceWatch {
    */
   report(position: StreamPosition): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const now = Date.now();
+    this.#position = position;
+    this.#tell(position, Date.now());
+  }
+
+  /**
+   * The apply may stand for long, behind a lock or in a large transaction, and says nothing then: the
+   * target is where it was, and ever further behind.
+   */
+  #tellStandstill(now: number): void {
+    const position = this.#position;
+    if (position === undefined || position.isDrained) return;
+    if (now - this.#reportedAt >= STANDSTILL_MS) this.#tell(position, now);
+  }
+
+  #tell(position: StreamPosition, now: number): void {
     const lag = this.#lag.lag(position.appliedLsn, now);
     const stage = this.#stageOf(position, lag.seconds);
     if (stage === this.#stage && now - this.#reportedAt < REPORT_EVERY_MS) return;
@@ -135,6 +153,7 @@ export class SourceWatch {
     while (!signal.aborted) {
       const now = Date.now();
       await this.#lag.sample(this.#session);
+      this.#tellStandstill(now);
       await this.#unplanned.check(this.#session);
       if (now - slotAt >= SLOT_EVERY_MS) {
         slotAt = now;

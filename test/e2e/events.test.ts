@@ -48,6 +48,8 @@ beforeAll(async () => {
     EVENT_GRID_TOPIC_KEY: 'topic-key',
     PGMOVE_WEBHOOKS: listener.url,
     PGMOVE_WEBHOOK_SECRET: SECRET,
+    PGMOVE_LATENCY_WARNING_SECONDS: '1',
+    PGMOVE_SLOT_WARNING_MB: '1',
   });
 });
 useTestSite((site) => {
@@ -190,5 +192,77 @@ test.skipIf(OUTSIDE_URL !== undefined)(
     });
     expect(problems).toMatchObject([{ queue: 'outbox', count: 1 }]);
     expect(await stack.wholeLog('host')).toContain('queue message given up');
+  },
+);
+
+/** A database that is replicated and waits for its cutover. */
+async function migrationAtGate(database: string): Promise<TestMigration> {
+  await source.createDatabase(database);
+  await source.run(
+    `create table t (id int primary key, v text);
+     alter table t alter v set storage external;
+     insert into t values (1)`,
+    database,
+  );
+  const properties = { migrationMode: 'Online' };
+  const migration = testMigration({ stack, source, target, databases: [database], properties });
+  await migration.put();
+  await migration.waitForSubState('WaitingForCutoverTrigger');
+  return migration;
+}
+
+const named = (migration: TestMigration, type: string) =>
+  waitFor(type, async () => {
+    const { value } = await eventsOf(migration);
+    return value.find((event) => shortType(event) === type);
+  });
+
+test.skipIf(OUTSIDE_URL !== undefined)(
+  'an online migration tells of thresholds and cutovers',
+  async () => {
+    const database = 'online_events';
+    const migration = await migrationAtGate(database);
+    const onTarget = await target.connect(database);
+    const onSource = await source.connect(database);
+    // The apply waits, and the slot keeps what an open transaction may still need.
+    await onTarget.query('begin; lock table t in access exclusive mode');
+    await onSource.query('begin; select txid_current()');
+    await source.run(
+      'insert into t select i, repeat(md5(i::text), 100) from generate_series(2, 1000) i',
+      database,
+    );
+    const late = await named(migration, 'LatencyThresholdExceeded');
+    expect(late.data).toMatchObject({ databaseName: database, thresholdSeconds: 1 });
+    expect(Number(late.data['latencySeconds'])).toBeGreaterThan(1);
+    const full = await named(migration, 'SlotThresholdExceeded');
+    expect(Number(full.data['retainedBytes'])).toBeGreaterThan(1024 ** 2);
+    await onTarget.query('commit');
+    await onSource.query('commit');
+    await Promise.all([onTarget.end(), onSource.end()]);
+
+    await source.run('create table unexpected ()', database);
+    await migration.patch({ triggerCutover: 'True' });
+    const failed = await named(migration, 'CutoverFailed');
+    expect(failed.data['error']).toMatch(/unexpected/);
+    await source.run('drop table unexpected', database);
+    await migration.waitForSubState('WaitingForCutoverTrigger');
+    await migration.patch({ triggerCutover: 'True' });
+    expect((await migration.ended()).properties.currentStatus.state).toBe('Succeeded');
+    await named(migration, 'MigrationSucceeded');
+
+    const { value } = await eventsOf(migration);
+    value.forEach((event) => requireInCatalogue({ type: shortType(event), data: event.data }));
+    expect(value.map(({ sequence }) => sequence)).toEqual(value.map((_, index) => index + 1));
+    const ofDatabase = value.filter(({ subject }) => subject.endsWith(`/databases/${database}`));
+    const types = ofDatabase.map(shortType).filter((type) => !type.endsWith('ThresholdExceeded'));
+    expect(types).toEqual([
+      ...['DatabaseStateChanged', 'CutoverReady'],
+      ...['DatabaseStateChanged', 'CutoverStarted', 'CutoverFailed'],
+      ...['DatabaseStateChanged', 'CutoverReady'],
+      ...['DatabaseStateChanged', 'CutoverStarted'],
+      'DatabaseStateChanged',
+    ]);
+    const ofMigration = value.filter(({ subject }) => subject === `migrations/${migration.name}`);
+    expect(ofMigration.filter((event) => shortType(event) === 'CutoverReady')).toHaveLength(2);
   },
 );
