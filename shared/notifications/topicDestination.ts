@@ -7,10 +7,16 @@ import type { EventDestination, SendOutcome } from './destination.ts';
 
 const EVENTS_PER_REQUEST = 100;
 
+/** Event Grid answers within seconds; a lease of the row lasts longer than this. */
+const TIMEOUT_MS = 30_000;
+
 type EventGridSettings = NonNullable<Settings['eventGrid']>;
 
 /** The Event Grid topic, or anything that speaks like one. */
-export function topicDestination(eventGrid: EventGridSettings): EventDestination {
+export function topicDestination(
+  eventGrid: EventGridSettings,
+  { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {},
+): EventDestination {
   let client: ReturnType<typeof openClient> | undefined;
   return {
     id: 'topic',
@@ -24,7 +30,8 @@ export function topicDestination(eventGrid: EventGridSettings): EventDestination
           client = undefined;
           throw error;
         });
-        await publisher.send(events.map(modelOf), { abortSignal: signal });
+        const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+        await publisher.send(events.map(modelOf), { abortSignal });
         return { kind: 'accepted' };
       } catch (error) {
         return outcomeOfError(error);

@@ -116,6 +116,21 @@ describe('a topic that is down', () => {
     expect(sequences()).toEqual(numbers(15));
   });
 
+  test('by never answering is given up for the moment', async () => {
+    const endpoint = { endpoint: sink.url, key: 'topic-key' };
+    const silent = testDispatcher(state.stores, [topicDestination(endpoint, { timeoutMs: 300 })]);
+    sink.answer = () => 'nothing';
+    const record = await migrationWithEvents(state.stores, 2);
+    await publishAndDeliver(silent, record);
+    const row = await state.stores.deliveries.get(record.ref.id, 'topic');
+    expect(row).toMatchObject({ known: 2, done: 0, failures: 1 });
+    sink.answer = () => undefined;
+    const dispatcher = process();
+    dispatcher.pass(2_000);
+    await deliverAll(dispatcher, record);
+    expect(sequences()).toEqual(numbers(2));
+  });
+
   test('asks for patience and gets it', async () => {
     const dispatcher = process();
     sink.answer = () => ({ status: 503, headers: { 'retry-after': '120' } });
