@@ -256,10 +256,15 @@ test.skipIf(OUTSIDE_URL !== undefined)(
     const ofDatabase = value.filter(({ subject }) => subject.endsWith(`/databases/${database}`));
     const types = ofDatabase.map(shortType).filter((type) => !type.endsWith('ThresholdExceeded'));
     expect(types).toEqual([
-      ...['DatabaseStateChanged', 'CutoverReady'],
-      ...['DatabaseStateChanged', 'CutoverStarted', 'CutoverFailed'],
-      ...['DatabaseStateChanged', 'CutoverReady'],
-      ...['DatabaseStateChanged', 'CutoverStarted'],
+      'DatabaseStateChanged',
+      'CutoverReady',
+      'DatabaseStateChanged',
+      'CutoverStarted',
+      'CutoverFailed',
+      'DatabaseStateChanged',
+      'CutoverReady',
+      'DatabaseStateChanged',
+      'CutoverStarted',
       'DatabaseStateChanged',
     ]);
     const ofMigration = value.filter(({ subject }) => subject === `migrations/${migration.name}`);
