@@ -10,7 +10,7 @@ import type { CopyUnit, UnitResult } from '../shared/contracts/copyWork.ts';
 import { callActivity, callOnce } from './steps/callActivity.ts';
 
 /** The whole history is replayed in every episode, so a lane starts anew after this many claims. */
-const CLAIMS_PER_HISTORY = 60;
+const CLAIMS_PER_HISTORY = 20;
 
 /**
  * One of a database's lanes: claims a unit of work, runs it, tells what it came to with the next

@@ -3,14 +3,20 @@ import type { OrchestrationContext, Task } from 'durable-functions';
 import type {
   DatabaseLaneOrchestration,
   MigrationOrchestration,
+  ValidationGroup,
+  ValidationGroupEnd,
 } from '../shared/contracts/activities.ts';
 import type { MigrationErrorKind } from '../shared/errors/migrationError.ts';
 import { callActivity } from './steps/callActivity.ts';
 import { allOf, eventOrTime, secondsFromNow } from './steps/taskGroups.ts';
+import { validateDatabases } from './steps/validateDatabases.ts';
 import { callChild } from './steps/version.ts';
 
 /** At a gate the row is looked at this often, so that a lost event only costs time. */
 const GATE_POLL_SECONDS = 10;
+
+/** The whole history is replayed in every episode, so more databases than this are not validated in one. */
+const DATABASES_PER_GROUP = 50;
 
 type Flow<Result> = Generator<Task, Result, unknown>;
 
@@ -91,30 +97,40 @@ function* validate(
 ): Flow<'go' | { failure?: Failure }> {
   const begun = yield* callActivity(context, 'validateServers', { ref });
   if (!begun.ok) return begun.error.kind === 'canceled' ? {} : { failure: begun.error };
-  const { databases, jobs } = plan;
-  for (let first = 0; first < databases.length; first += jobs) {
-    const group = databases.slice(first, first + jobs);
-    // What one of them came to is in the row; a task that failed leaves its database unvalidated.
-    const estimated = plan.migrate ? [] : group;
-    yield* allOf(context, [
-      ...group.map((database) => context.df.callActivity('validateDatabase', { ref, database })),
-      ...estimated.map((database) =>
-        context.df.callActivity('estimateDatabase', { ref, database }),
-      ),
-    ]);
-    if (!plan.dryRun) continue;
-    for (const database of group) {
-      const tried = yield* callActivity(context, 'dryRunSchema', { ref, database });
-      // Servers that cannot be used are told of already.
-      const isTold = begun.value.failed || (!tried.ok && tried.error.kind === 'canceled');
-      if (!tried.ok && !isTold) return { failure: tried.error };
-    }
-  }
+  const { failure } = yield* validateAll(context, {
+    ref,
+    databases: plan.databases,
+    jobs: plan.jobs,
+    estimate: !plan.migrate,
+    dryRun: plan.dryRun,
+    haveServersFailed: begun.value.failed,
+  });
+  if (failure !== undefined) return { failure };
   const finished = yield* callActivity(context, 'finishValidation', { ref, goOn: plan.migrate });
   if (!finished.ok) {
     return finished.error.kind === 'canceled' ? {} : { failure: finished.error };
   }
   return finished.value.failed ? {} : 'go';
+}
+
+/** Many databases go through histories of their own, one group after the other. */
+function* validateAll(
+  context: OrchestrationContext,
+  input: ValidationGroup,
+): Flow<ValidationGroupEnd> {
+  const { databases } = input;
+  if (databases.length <= DATABASES_PER_GROUP) return yield* validateDatabases(context, input);
+  for (let first = 0; first < databases.length; first += DATABASES_PER_GROUP) {
+    const group = { ...input, databases: databases.slice(first, first + DATABASES_PER_GROUP) };
+    const id = `${context.df.instanceId}:validation-${first / DATABASES_PER_GROUP}`;
+    try {
+      const ended = (yield callChild(context, 'validationGroup', group, id)) as ValidationGroupEnd;
+      if (ended.failure !== undefined) return ended;
+    } catch {
+      // Its databases are unvalidated, and finishValidation says so.
+    }
+  }
+  return {};
 }
 
 /**

@@ -29,6 +29,7 @@ const TASKS = {
   },
   demo: { program: ['dist/scripts/demo/main.js'], needs: ['server', 'client'] },
   bench: { program: ['dist/bench/main.js'], needs: ['server', 'client'] },
+  simulate: { program: ['dist/scripts/simulate/main.js'], needs: [] },
   'check:host': {
     program: ['dist/scripts/checkHost/main.js'],
     needs: ['server', 'client', 'wal2json'],

@@ -183,6 +183,23 @@ export interface MigrationOrchestration {
   run: number;
 }
 
+/** Input of validationGroup: some of a migration's databases, so that the list is bounded. */
+export interface ValidationGroup {
+  ref: MigrationRef;
+  databases: string[];
+  /** Databases at once. */
+  jobs: number;
+  /** How long the copy may take: of a validation that is all that is wanted. */
+  estimate: boolean;
+  dryRun: boolean;
+  /** What is wrong with the servers is told already. */
+  haveServersFailed: boolean;
+}
+
+export interface ValidationGroupEnd {
+  failure?: { kind: MigrationErrorKind; message: string };
+}
+
 /** Input of migrateDatabase. */
 export interface DatabaseOrchestration {
   ref: MigrationRef;

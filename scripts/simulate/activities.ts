@@ -1,0 +1,226 @@
+/**
+ * The activities of an offline migration without servers: each does to the state what the real one does,
+ * and nothing else. Those that only work on the state (claimDatabase, claimUnit, endCopy) are the real ones.
+ */
+import * as df from 'durable-functions';
+import type { BatchPlan } from '../../activities/steps/batchPlan.ts';
+import { batchPath } from '../../shared/contracts/blobPaths.ts';
+import type {
+  ActivityInput,
+  ActivityName,
+  ActivityOutput,
+} from '../../shared/contracts/activities.ts';
+import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
+import type { TableRecord } from '../../shared/contracts/records.ts';
+import { planBatches } from '../../shared/pg/copy/plan.ts';
+import { runtime } from '../../shared/state/runtime.ts';
+import type { Runtime } from '../../shared/state/runtime.ts';
+import { tablesOf } from './sizes.ts';
+import type { Size } from './sizes.ts';
+import { countInto } from './statistics.ts';
+
+interface Simulation {
+  size: Size;
+  statistics: string;
+  ports: Record<string, string>;
+  /** Indexes of a table whose indexes are units of their own. */
+  indexes: number;
+  jobs: number;
+}
+
+const simulation = JSON.parse(process.env['PGMOVE_SIMULATION'] ?? '{}') as Simulation;
+countInto(simulation.statistics, simulation.ports);
+
+const INDEX_UNITS_FROM_BYTES = 32 * 1024 * 1024;
+const BLOBS_AT_ONCE = 16;
+
+function fake<Name extends ActivityName>(
+  name: Name,
+  work: (input: ActivityInput<Name>, env: Runtime) => Promise<ActivityOutput<Name>>,
+): void {
+  df.app.activity(name, {
+    handler: async (input: unknown) => {
+      const env = await runtime();
+      const given = input as ActivityInput<Name>;
+      // Every activity reads the migration first.
+      await env.stores.migrations.get(given.ref);
+      return { ok: true, value: await work(given, env) };
+    },
+  });
+}
+
+const nothing = () => Promise.resolve(null);
+
+fake('passGates', async ({ ref }, { stores }) => {
+  const rows = await stores.databases.list(ref.id);
+  return {
+    next: 'go',
+    databases: rows.map(({ database }) => database),
+    jobs: simulation.jobs,
+    validate: true,
+    migrate: true,
+    verify: false,
+    online: false,
+    roles: false,
+    dryRun: false,
+  };
+});
+fake('validateServers', () => Promise.resolve({ failed: false }));
+fake('validateDatabase', () => Promise.resolve({ failed: false }));
+fake('finishValidation', () => Promise.resolve({ failed: false }));
+fake('prepareTarget', async ({ ref, database }, { stores }) => {
+  const now = new Date().toISOString();
+  await stores.databases.update(ref.id, database, (row) =>
+    transitionDatabase(ref, row, 'InProgress', now),
+  );
+  return { resumeAt: 'copy', generation: 1 };
+});
+fake('requestSnapshot', nothing);
+fake('readReplication', ({ generation }) =>
+  Promise.resolve({
+    phase: 'snapshotHeld',
+    generation,
+    snapshot: '00000003-0000001B-1',
+    since: new Date().toISOString(),
+  }),
+);
+fake('copySchema', nothing);
+
+fake('planCopy', async (input, { stores }) => {
+  const { ref, database, generation, snapshot, jobs, owner } = input;
+  const tables = tablesOf(simulation.size);
+  const batches = planBatches(tables, { jobs, serverVersion: 170000 });
+  for (let first = 0; first < batches.length; first += BLOBS_AT_ONCE) {
+    const some = batches.slice(first, first + BLOBS_AT_ONCE).map((batch, offset) => {
+      const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES;
+      const plan: BatchPlan = {
+        batch,
+        indexWork: [],
+        hasIndexUnits: batch.kind === 'part' || isLarge,
+        hasManyIndexes: true,
+        indexMemoryMb: 64,
+        defaultSearchPath: '',
+      };
+      return stores.blobs.putJson(batchPath(ref.id, database, generation, first + offset), plan);
+    });
+    await Promise.all(some);
+  }
+  const rows = tables.map(({ oid, schema, name, bytes }): TableRecord => {
+    return {
+      tableId: String(oid),
+      schema,
+      table: name,
+      state: 'queued',
+      rows: 0,
+      bytes: 0,
+      bytesTotal: bytes,
+      partCount: 1,
+      partsDone: 0,
+      attempt: 0,
+      copyMs: 0,
+      indexMs: 0,
+      error: '',
+    };
+  });
+  await stores.tables.putMany(ref.id, database, rows);
+  await stores.copyWork.put({
+    migrationId: ref.id,
+    database,
+    owner,
+    generation,
+    snapshot,
+    batchCount: batches.length,
+    nextBatch: 0,
+    followUps: [],
+    lanes: {},
+    partsDone: {},
+    indexesOpen: {},
+    broken: {},
+    counters: {
+      queuedTables: tables.length,
+      loadingTables: 0,
+      completedTables: 0,
+      erroredTables: 0,
+      rowsCopied: 0,
+      bytesCopied: 0,
+    },
+    failures: [],
+    reportedOn: new Date().toISOString(),
+  });
+  await stores.databases.update(ref.id, database, (row) => ({
+    record: { ...row, operation: 'Copying tables', tablesTotal: tables.length },
+  }));
+  return { laneCount: Math.max(1, Math.min(jobs, batches.length)) };
+});
+
+async function planOf(
+  { stores }: Runtime,
+  { ref, database, generation, batch }: ActivityInput<'copyBatch'> | ActivityInput<'buildIndex'>,
+): Promise<BatchPlan> {
+  const plan = await stores.blobs.getJson<BatchPlan>(
+    batchPath(ref.id, database, generation, batch),
+  );
+  if (plan === undefined) throw new Error(`The plan of batch ${batch} is missing.`);
+  return plan;
+}
+
+fake('copyBatch', async (input, env) => {
+  const { batch, hasIndexUnits } = await planOf(env, input);
+  const ids = batch.items.map(({ oid }) => String(oid));
+  const note = (state: TableRecord['state']) =>
+    env.stores.tables.updateMany(
+      input.ref.id,
+      input.database,
+      ids.map((tableId) => ({ tableId, state })),
+    );
+  await note('copying');
+  if (!hasIndexUnits) await note('completed');
+  const [item] = batch.items;
+  return {
+    tablesDone: ids.length,
+    tablesFailed: 0,
+    rows: Math.ceil(batch.bytes / 100),
+    bytes: batch.bytes,
+    indexCount: hasIndexUnits ? simulation.indexes : 0,
+    ...(item?.part === undefined
+      ? {}
+      : { part: { tableId: String(item.oid), partCount: item.part.count } }),
+  };
+});
+fake('buildIndex', async (input, env) => {
+  await planOf(env, input);
+  return null;
+});
+fake('finishTable', async ({ ref, database, generation, batch }, env) => {
+  const plan = await planOf(env, { ref, database, generation, batch, index: 0 });
+  const tableId = String(plan.batch.items[0]?.oid);
+  await env.stores.tables.updateMany(ref.id, database, [{ tableId, state: 'completed' }]);
+  return null;
+});
+fake('finishCopy', async ({ ref, database }, { stores }) => {
+  let failedTables = 0;
+  for await (const { state } of stores.tables.all(ref.id, database, ['state'])) {
+    if (state !== 'completed') failedTables += 1;
+  }
+  return { failedTables };
+});
+fake('restorePostData', nothing);
+fake('finishTarget', nothing);
+fake('completeDatabase', async ({ ref, database, outcome }, { stores }) => {
+  const now = new Date().toISOString();
+  await stores.databases.update(ref.id, database, (row) =>
+    transitionDatabase(ref, row, outcome, now),
+  );
+  return null;
+});
+fake('completeMigration', async ({ ref }, { stores }) => {
+  const rows = await stores.databases.list(ref.id);
+  const isDone = rows.every((row) => row.state === 'Succeeded');
+  const subState = 'Completed';
+  const end = isDone
+    ? ({ state: 'Succeeded', subState } as const)
+    : ({ state: 'Failed', subState, error: 'Not all databases succeeded.' } as const);
+  const now = new Date().toISOString();
+  await stores.migrations.update(ref, (row) => transitionMigration(row, end, now));
+  return { state: end.state };
+});
