@@ -1,20 +1,43 @@
 import { expect, test } from 'vitest';
 import { report } from '../../scripts/simulate/report.ts';
+import type { Outcome } from '../../scripts/simulate/report.ts';
 import { simulate } from '../../scripts/simulate/simulate.ts';
 
 /** What is replayed grows with the square of a history's length: docs/scale.md. */
 const LONGEST_HISTORY = 250;
 
-test('histories stay short, however many databases and tables there are', async () => {
-  const size = { databases: 60, tables: 900, bytes: 6e10 };
-  const outcome = await simulate({ size, jobs: 8, indexes: 2 });
-  expect(outcome.state).toBe('Succeeded');
-  const { functions } = outcome.counted;
-  expect(functions['validateDatabase']?.count).toBe(60);
-  expect(functions['completeDatabase']?.count).toBe(60);
-  expect(functions['validationGroup']?.count).toBeGreaterThan(1);
-  for (const [name, { longestHistory }] of Object.entries(functions)) {
+/** A machine that is busy with other tests may take its time. */
+const PATIENCE_MS = 300_000;
+
+function expectShort({ state, counted }: Outcome): void {
+  expect(state).toBe('Succeeded');
+  for (const [name, { longestHistory }] of Object.entries(counted.functions)) {
     expect(longestHistory, name).toBeLessThan(LONGEST_HISTORY);
   }
-  expect(report(outcome)).toContain('60 databases, 900 tables, 0.06 TB, 8 jobs: Succeeded');
-});
+}
+
+test(
+  'histories stay short with many databases',
+  async () => {
+    const size = { databases: 60, tables: 60, bytes: 6e8 };
+    const outcome = await simulate({ size, jobs: 8, indexes: 2 });
+    expectShort(outcome);
+    const { functions } = outcome.counted;
+    expect(functions['validateDatabase']?.count).toBe(60);
+    expect(functions['completeDatabase']?.count).toBe(60);
+    expect(functions['validationGroup']?.count).toBeGreaterThan(1);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  'histories stay short with many tables in a database',
+  async () => {
+    const size = { databases: 1, tables: 500, bytes: 1e10 };
+    const outcome = await simulate({ size, jobs: 1, indexes: 2 });
+    expectShort(outcome);
+    expect(outcome.counted.functions['claimUnit']?.count).toBeGreaterThan(60);
+    expect(report(outcome)).toContain('1 databases, 500 tables, 0.01 TB, 1 jobs: Succeeded');
+  },
+  PATIENCE_MS,
+);
