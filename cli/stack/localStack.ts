@@ -48,7 +48,7 @@ export interface LocalStack extends AsyncDisposable {
 export async function startLocalStack(options: LocalStackOptions = {}): Promise<LocalStack> {
   const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), 'pgmove-stack-')));
   const { group } = options;
-  const suffix = group === undefined ? '' : `-${runtimeKeyOf(group.runtime)}`;
+  const suffix = group === undefined ? '' : `-${runtimeKeyOf(runtimeIdOf(group.runtime))}`;
   const isPrivate = options.folder === undefined;
   const secretsFolder = path.join(folder, 'secrets');
   const logFolder = path.join(folder, 'logs');

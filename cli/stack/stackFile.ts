@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { runtimeKeyOf } from '../../shared/contracts/runtimes.ts';
+import { runtimeIdOf, runtimeKeyOf } from '../../shared/contracts/runtimes.ts';
 
 /**
  * `.pgmove/stack.json`: where the stack that `pgmove up` runs in this folder can be reached. Worker
@@ -37,7 +37,7 @@ export async function removeStackFile(folder: string, runtime?: string): Promise
 }
 
 function fileOf(folder: string, runtime: string | undefined): string {
-  const name = runtime === undefined ? 'stack' : `stack-${runtimeKeyOf(runtime)}`;
+  const name = runtime === undefined ? 'stack' : `stack-${runtimeKeyOf(runtimeIdOf(runtime))}`;
   return path.join(folder, `${name}.json`);
 }
 

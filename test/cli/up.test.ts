@@ -39,11 +39,15 @@ afterEach(async () => {
 });
 
 async function startUp(): Promise<StackFile> {
-  const child = spawn(process.execPath, [MAIN, 'up', '--port', '0'], {
+  up = await spawnUp([]);
+  return await readStack('stack.json');
+}
+
+async function spawnUp(args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [MAIN, 'up', '--port', '0', ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  up = child;
   let output = '';
   child.stderr.on('data', (data: Buffer) => (output += data.toString()));
   await new Promise<void>((resolve, reject) => {
@@ -53,9 +57,11 @@ async function startUp(): Promise<StackFile> {
     });
     child.once('exit', (code) => reject(new Error(`pgmove up ended with ${code}: ${output}`)));
   });
-  return JSON.parse(
-    await readFile(path.join(stackFolder(folder), 'stack.json'), 'utf8'),
-  ) as StackFile;
+  return child;
+}
+
+async function readStack(name: string): Promise<StackFile> {
+  return JSON.parse(await readFile(path.join(stackFolder(folder), name), 'utf8')) as StackFile;
 }
 
 function pgmove(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -96,4 +102,24 @@ test('a killed up leaves a file that counts for nothing', async () => {
   expect(existsSync(path.join(stackFolder(folder), 'stack.json'))).toBe(true);
   const list = pgmove('migration', 'list', '--server-name', 'some-server');
   expect([list.status, list.stderr]).toEqual([2, expect.stringContaining('No service runs')]);
+});
+
+test('a worker group runs beside the service of the folder, and needs one', async () => {
+  const alone = pgmove('up', '--runtime', 'siteb');
+  expect([alone.status, alone.stderr]).toEqual([
+    2,
+    expect.stringContaining('belongs to a service'),
+  ]);
+  const front = await startUp();
+  const group = await spawnUp(['--runtime', 'SiteB']);
+  const ended = new Promise((resolve) => group.once('exit', resolve));
+  const stack = await readStack('stack-siteb.json');
+  expect(stack.storage).toBe(front.storage);
+  expect(stack.pids.azurite).toBeUndefined();
+  const again = pgmove('up', '--runtime', 'siteb');
+  expect([again.status, again.stderr]).toEqual([2, expect.stringContaining('runs already')]);
+  group.kill('SIGINT');
+  expect(await ended).toBe(0);
+  expect(existsSync(path.join(stackFolder(folder), 'stack-siteb.json'))).toBe(false);
+  expect(await findRunningStack(stackFolder(folder))).toEqual(front);
 });
