@@ -192,6 +192,15 @@ test.skipIf(OUTSIDE_URL !== undefined)(
     });
     expect(problems).toMatchObject([{ queue: 'outbox', count: 1 }]);
     expect(await stack.wholeLog('host')).toContain('queue message given up');
+
+    // Everybody has the events: a purge takes them along.
+    expect((await migration.post('purge')).status).toBe(202);
+    await waitFor('the migration to be gone', async () => {
+      const { status } = await fetch(`${migration.url}?api-version=2025-08-01`);
+      return status === 404;
+    });
+    expect(await stores.events.page(migrationId, { after: 0, top: 1 })).toEqual([]);
+    expect(await stores.deliveries.list(migrationId)).toEqual([]);
   },
 );
 
