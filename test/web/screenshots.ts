@@ -79,7 +79,7 @@ test.each(LOOKS)('$name', async ({ name, colorScheme, width, height }) => {
   const go = (address: string) => page.goto(address);
 
   await page.getByRole('table').waitFor();
-  await shoot('grid');
+  await page.screenshot({ path: path.join(FOLDER, `grid-${name}.png`) });
   await go(seededPage(site.stack, 'orders-to-azure'));
   await page.getByText('22P05').first().waitFor();
   await shoot('failed');

@@ -19,11 +19,12 @@ export async function expectNoViolations(page: Page): Promise<void> {
   }
 }
 
-/** Nothing sticks out at the side of a phone. */
+/** Nothing sticks out at the side, neither of the page nor of a table's card. */
 export async function expectNoOverflow(page: Page): Promise<void> {
-  const [wanted, there] = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return [scrollWidth, clientWidth];
-  });
-  expect({ address: page.url(), wanted }).toEqual({ address: page.url(), wanted: there });
+  const tooWide = await page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll('.card')]
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+      .map(({ tagName, className }) => `${tagName} ${className}`),
+  );
+  expect({ address: page.url(), tooWide }).toEqual({ address: page.url(), tooWide: [] });
 }
