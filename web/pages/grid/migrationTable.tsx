@@ -34,7 +34,11 @@ function columnsAt(now: number): Column<MigrationSummary>[] {
       cell: ({ migrationOption }) => migrationTypeText(migrationOption),
     },
     { id: 'mode', header: 'Migration mode', cell: ({ migrationMode }) => migrationMode },
-    { id: 'source', header: 'Source server', cell: ({ sourceServer }) => sourceServer },
+    {
+      id: 'source',
+      header: 'Source server',
+      cell: ({ sourceServer }) => <Address text={sourceServer} />,
+    },
     {
       id: 'source-type',
       header: 'Source server type',
@@ -74,6 +78,18 @@ export function MigrationTable({ migrations }: { migrations: readonly MigrationS
 function hrefOf({ id }: MigrationSummary): string | undefined {
   const key = parseMigrationId(id);
   return key === undefined ? undefined : detailsHref(key);
+}
+
+/** Breaks before its port rather than within it. */
+function Address({ text }: { text: string }) {
+  const at = text.lastIndexOf(':');
+  return (
+    <>
+      {text.slice(0, at)}
+      <wbr />
+      {text.slice(at)}
+    </>
+  );
 }
 
 function databasesText(databases: readonly string[], count: number): string {
