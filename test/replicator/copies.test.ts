@@ -205,8 +205,7 @@ describe('a copy', () => {
       },
       async (pair, stream) => {
         const writer = await source.connect(pair.source.database);
-        await source.run("alter system set synchronous_standby_names = 'ghost'");
-        await source.run('select pg_reload_conf()');
+        await using standby = await awaitStandby(pair);
         // In the WAL and in the stream, but not visible before the standby answers.
         const commit = writer.query('insert into t values (11)');
         await stream.waitFor('the drop', () => stream.counters.incoming === 1);
@@ -217,8 +216,7 @@ describe('a copy', () => {
         );
         const { rowCount } = await pair.from.query('select from t');
         expect(rowCount).toBe(10);
-        await source.run('alter system reset synchronous_standby_names');
-        await source.run('select pg_reload_conf()');
+        await standby.giveUp();
         await commit;
         await copied;
         await stream.caughtUp();
@@ -295,6 +293,42 @@ describe('while a large table is copied', () => {
     );
   });
 });
+
+/**
+ * From here on every commit of the source waits for a standby that does not answer. Servers take a
+ * new setting in their own time: it holds when a commit is seen to wait.
+ */
+async function awaitStandby(pair: OnlinePair) {
+  const probe = await source.connect(pair.source.database);
+  const { rows } = await probe.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await source.run("alter system set synchronous_standby_names = 'ghost'");
+  await source.run('select pg_reload_conf()');
+  let commit: Promise<unknown> | undefined;
+  const isHeld = async () => {
+    commit ??= probe.query("select pg_logical_emit_message(true, 'probe', '')").finally(() => {
+      commit = undefined;
+    });
+    const { rowCount } = await pair.from.query(
+      "select from pg_stat_activity where pid = $1 and wait_event = 'SyncRep'",
+      [rows[0]?.pid],
+    );
+    return rowCount === 1;
+  };
+  const giveUp = async () => {
+    await source.run('alter system reset synchronous_standby_names');
+    await source.run('select pg_reload_conf()');
+    await commit;
+  };
+  await waitUntil('a commit that waits for the standby', isHeld);
+  return {
+    giveUp,
+    // The tests behind this one commit too.
+    [Symbol.asyncDispose]: async () => {
+      await giveUp();
+      await probe.end();
+    },
+  };
+}
 
 async function insertLsn(pair: OnlinePair): Promise<bigint> {
   const { rows } = await pair.from.query<{ lsn: string }>(
