@@ -1,6 +1,7 @@
 import type { GateOutcome } from '../shared/contracts/activities.ts';
 import type { DatabaseRecord, MigrationRecord } from '../shared/contracts/records.ts';
 import { QUEUES } from '../shared/contracts/names.ts';
+import { newDatabaseRecord } from '../shared/contracts/newRows.ts';
 import type { WaitingGate } from '../shared/contracts/status.ts';
 import { transitionMigration } from '../shared/contracts/transitions.ts';
 import { noteArmServers } from './steps/armMetadata.ts';
@@ -136,25 +137,8 @@ function newRow(
   targetDatabase: string,
   order: number,
 ): DatabaseRecord {
-  return {
-    migrationId,
-    database,
-    targetDatabase,
-    order,
-    state: 'InProgress',
-    operation: 'Waiting',
-    generation: 0,
-    queuedTables: 0,
-    loadingTables: 0,
-    completedTables: 0,
-    erroredTables: 0,
-    rowsCopied: 0,
-    bytesCopied: 0,
-    bytesTotal,
-    tablesTotal: 0,
-    message: '',
-    notCarried: [],
-  };
+  const row = newDatabaseRecord({ migrationId, database, targetDatabase, order });
+  return { ...row, operation: 'Waiting', bytesTotal };
 }
 
 /** What the source's readiness for a stream makes of the gates; undefined: it holds nobody. */

@@ -1,6 +1,7 @@
 import { batchPath } from '../shared/contracts/blobPaths.ts';
 import type { ActivityInput, CopyPlan } from '../shared/contracts/activities.ts';
 import type { CopyWork } from '../shared/contracts/copyWork.ts';
+import { newCopyWork, newTableRecord } from '../shared/contracts/newRows.ts';
 import type { DatabaseRecord, TableRecord } from '../shared/contracts/records.ts';
 import { MigrationError } from '../shared/errors/migrationError.ts';
 import type { PgSession } from '../shared/pg/connect.ts';
@@ -112,30 +113,13 @@ function newWork(
   tableCount: number,
   hasLargeObjects: boolean,
 ): CopyWork {
-  return {
-    migrationId: scope.ref.id,
-    database: scope.database,
-    owner: scope.owner,
-    generation: scope.generation,
-    snapshot: scope.snapshot,
-    batchCount,
-    nextBatch: 0,
-    followUps: hasLargeObjects ? [{ kind: 'largeObjects', attempt: 0 }] : [],
-    lanes: {},
-    partsDone: {},
-    indexesOpen: {},
-    broken: {},
-    counters: {
-      queuedTables: tableCount,
-      loadingTables: 0,
-      completedTables: 0,
-      erroredTables: 0,
-      rowsCopied: 0,
-      bytesCopied: 0,
-    },
-    failures: [],
-    reportedOn: new Date().toISOString(),
-  };
+  const { ref, database, owner, generation, snapshot } = scope;
+  const reportedOn = new Date().toISOString();
+  const work = newCopyWork(
+    { migrationId: ref.id, database, owner, generation, snapshot, batchCount, reportedOn },
+    tableCount,
+  );
+  return hasLargeObjects ? { ...work, followUps: [{ kind: 'largeObjects', attempt: 0 }] } : work;
 }
 
 /** A table that cannot be copied at all is told before the first row moves. */
@@ -215,21 +199,15 @@ function tableRecords(
   for (const { items } of batches) {
     for (const { oid, part } of items) partCounts.set(oid, part?.count ?? 1);
   }
-  return tables.map(({ oid, schema, name, bytes }) => ({
-    tableId: String(oid),
-    schema,
-    table: name,
-    state: 'queued',
-    rows: 0,
-    bytes: 0,
-    bytesTotal: bytes,
-    partCount: partCounts.get(oid) ?? 1,
-    partsDone: 0,
-    attempt: 0,
-    copyMs: 0,
-    indexMs: 0,
-    error: '',
-  }));
+  return tables.map(({ oid, schema, name, bytes }) =>
+    newTableRecord({
+      tableId: String(oid),
+      schema,
+      table: name,
+      bytesTotal: bytes,
+      partCount: partCounts.get(oid) ?? 1,
+    }),
+  );
 }
 
 async function sourceHasLargeObjects(source: PgSession): Promise<boolean> {

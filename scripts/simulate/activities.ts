@@ -11,6 +11,7 @@ import type {
   ActivityOutput,
 } from '../../shared/contracts/activities.ts';
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
+import { newCopyWork, newTableRecord } from '../../shared/contracts/newRows.ts';
 import type { TableRecord } from '../../shared/contracts/records.ts';
 import { planBatches } from '../../shared/pg/copy/plan.ts';
 import { runtime } from '../../shared/state/runtime.ts';
@@ -105,48 +106,19 @@ fake('planCopy', async (input, { stores }) => {
     });
     await Promise.all(some);
   }
-  const rows = tables.map(({ oid, schema, name, bytes }): TableRecord => {
-    return {
-      tableId: String(oid),
-      schema,
-      table: name,
-      state: 'queued',
-      rows: 0,
-      bytes: 0,
-      bytesTotal: bytes,
-      partCount: 1,
-      partsDone: 0,
-      attempt: 0,
-      copyMs: 0,
-      indexMs: 0,
-      error: '',
-    };
+  const rows = tables.map(({ oid, schema, name, bytes }) => {
+    const tableId = String(oid);
+    return newTableRecord({ tableId, schema, table: name, bytesTotal: bytes, partCount: 1 });
   });
   await stores.tables.putMany(ref.id, database, rows);
-  await stores.copyWork.put({
-    migrationId: ref.id,
-    database,
-    owner,
-    generation,
-    snapshot,
-    batchCount: batches.length,
-    nextBatch: 0,
-    followUps: [],
-    lanes: {},
-    partsDone: {},
-    indexesOpen: {},
-    broken: {},
-    counters: {
-      queuedTables: tables.length,
-      loadingTables: 0,
-      completedTables: 0,
-      erroredTables: 0,
-      rowsCopied: 0,
-      bytesCopied: 0,
-    },
-    failures: [],
-    reportedOn: new Date().toISOString(),
-  });
+  const batchCount = batches.length;
+  const reportedOn = new Date().toISOString();
+  await stores.copyWork.put(
+    newCopyWork(
+      { migrationId: ref.id, database, owner, generation, snapshot, batchCount, reportedOn },
+      tables.length,
+    ),
+  );
   await stores.databases.update(ref.id, database, (row) => ({
     record: { ...row, operation: 'Copying tables', tablesTotal: tables.length },
   }));

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseRecord, MigrationRecord } from '../../shared/contracts/records.ts';
+import { newDatabaseRecord } from '../../shared/contracts/newRows.ts';
+import type { MigrationRecord } from '../../shared/contracts/records.ts';
 import type { Stores } from '../../shared/state/stores.ts';
 
 const AT_ONCE = 32;
@@ -65,30 +66,17 @@ export async function seedMigration(
   for (let first = 0; first < databases; first += AT_ONCE) {
     const some = names.slice(first, first + AT_ONCE);
     await Promise.all(
-      some.map((database, offset) => stores.databases.put(rowOf(id, database, first + offset))),
+      some.map((database, offset) =>
+        stores.databases.put(
+          newDatabaseRecord({
+            migrationId: id,
+            database,
+            targetDatabase: database,
+            order: first + offset,
+          }),
+        ),
+      ),
     );
   }
   return record;
-}
-
-function rowOf(migrationId: string, database: string, order: number): DatabaseRecord {
-  return {
-    migrationId,
-    database,
-    targetDatabase: database,
-    state: 'InProgress',
-    operation: '',
-    generation: 0,
-    queuedTables: 0,
-    loadingTables: 0,
-    completedTables: 0,
-    erroredTables: 0,
-    rowsCopied: 0,
-    bytesCopied: 0,
-    bytesTotal: 0,
-    tablesTotal: 0,
-    message: '',
-    order,
-    notCarried: [],
-  };
 }

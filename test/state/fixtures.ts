@@ -3,6 +3,7 @@ import { startAzurite } from '../../scripts/azurite.ts';
 import type { RunningAzurite } from '../../scripts/azurite.ts';
 import { readSettings } from '../../shared/config/settings.ts';
 import type { Settings } from '../../shared/config/settings.ts';
+import { newDatabaseRecord, newTableRecord } from '../../shared/contracts/newRows.ts';
 import type {
   DatabaseRecord,
   MigrationRecord,
@@ -78,45 +79,13 @@ export function sampleDatabase(
   migrationId: string,
   change: Partial<DatabaseRecord> = {},
 ): DatabaseRecord {
-  return {
-    migrationId,
-    database: 'shop',
-    targetDatabase: 'shop',
-    state: 'InProgress',
-    operation: '',
-    generation: 0,
-    queuedTables: 0,
-    loadingTables: 0,
-    completedTables: 0,
-    erroredTables: 0,
-    rowsCopied: 0,
-    bytesCopied: 0,
-    bytesTotal: 0,
-    tablesTotal: 0,
-    message: '',
-    order: 0,
-    notCarried: [],
-    ...change,
-  };
+  const names = { migrationId, database: 'shop', targetDatabase: 'shop', order: 0 };
+  return { ...newDatabaseRecord(names), ...change };
 }
 
 export function sampleTable(tableId: string, change: Partial<TableRecord> = {}): TableRecord {
-  return {
-    tableId,
-    schema: 'public',
-    table: `t${tableId}`,
-    state: 'queued',
-    rows: 0,
-    bytes: 0,
-    bytesTotal: 0,
-    partCount: 1,
-    partsDone: 0,
-    attempt: 0,
-    copyMs: 0,
-    indexMs: 0,
-    error: '',
-    ...change,
-  };
+  const names = { tableId, schema: 'public', table: `t${tableId}` };
+  return { ...newTableRecord({ ...names, bytesTotal: 0, partCount: 1 }), ...change };
 }
 
 export async function toArray<T>(items: AsyncIterable<T>): Promise<T[]> {
