@@ -94,6 +94,11 @@ async function drainOnce(
   result: ContenderResult,
 ): Promise<void> {
   const { source, target } = site.servers;
+  // Else autovacuum would come in the middle of whoever is at work after a minute.
+  await Promise.all([
+    source.run('vacuum (analyze)', DATABASE),
+    target.run('vacuum (analyze)', follower.database),
+  ]);
   await Promise.all([source.run('checkpoint'), target.run('checkpoint')]);
   await follower.release();
   const startedAt = performance.now();

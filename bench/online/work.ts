@@ -76,7 +76,8 @@ export async function markerArrives(
 }
 
 const LOOK_EVERY_MS = 10;
-const FAILURE_EVERY_MS = 1_000;
+/** Seldom: asking costs the follower, and only pgmove, some of the processors' time. */
+const FAILURE_EVERY_MS = 10_000;
 const PATIENCE_MS = 600_000;
 
 /** Looks again and again until something is so; gives up when the follower has failed. */

@@ -77,6 +77,11 @@ export class Group {
     return this.#current !== undefined;
   }
 
+  /** Ends when the target has done what it was sent so far; undefined when it has. */
+  get busy(): Promise<void> | undefined {
+    return this.#applier.busy;
+  }
+
   /** The position after the last whole transaction of the group; undefined: nothing is in it. */
   get endLsn(): Lsn | undefined {
     return this.#endLsn;

@@ -5,6 +5,7 @@ import type { PgSession } from '../../shared/pg/connect.ts';
 import { formatLsn } from '../../shared/wal/lsn.ts';
 import type { Lsn } from '../../shared/wal/lsn.ts';
 import type { ColumnSet, RowChange, Value } from '../../shared/wal/messages.ts';
+import { TextTuple } from '../../shared/wal/tuple.ts';
 
 /*
  * pgmove.held: changes of tables that are being copied, in the order of the stream. They are written
@@ -101,10 +102,12 @@ function stored(change: HeldChange): Stored {
   const { action, columns, values, identity, identityValues } = change;
   return {
     a: action,
-    ...(columns === undefined ? {} : { c: columns.names, o: columns.typeOids, v: values ?? [] }),
+    ...(columns === undefined
+      ? {}
+      : { c: columns.names, o: columns.typeOids, v: values?.texts() ?? [] }),
     ...(identity === undefined
       ? {}
-      : { i: identity.names, p: identity.typeOids, w: identityValues ?? [] }),
+      : { i: identity.names, p: identity.typeOids, w: identityValues?.texts() ?? [] }),
   };
 }
 
@@ -169,10 +172,10 @@ function restored(
     table: table.name,
     ...(held.c === undefined
       ? {}
-      : { columns: setOf(held.c, held.o ?? []), values: [...(held.v ?? [])] }),
+      : { columns: setOf(held.c, held.o ?? []), values: new TextTuple(held.v ?? []) }),
     ...(held.i === undefined
       ? {}
-      : { identity: setOf(held.i, held.p ?? []), identityValues: [...(held.w ?? [])] }),
+      : { identity: setOf(held.i, held.p ?? []), identityValues: new TextTuple(held.w ?? []) }),
     bytes,
   };
 }

@@ -7,15 +7,26 @@ const SOON_MS = 10;
 /**
  * The messages behind those that were taken: what is there, or comes at once. Each group that a
  * backlog is cut into costs a commit, so a group does not end where the reader was a little faster
- * than the server.
+ * than the server; nor while the target is `busy` with what was taken, which a commit waits for
+ * anyway.
  */
-export async function moreOf(stream: WalStream): Promise<WalMessage[]> {
+export async function moreOf(
+  stream: WalStream,
+  busy: Promise<void> | undefined,
+): Promise<WalMessage[]> {
   const messages = stream.tryNext();
-  if (messages.length > 0 || !stream.isFlowing) return messages;
-  const timer = setTimeout(() => stream.wake(), SOON_MS);
+  if (messages.length > 0) return messages;
+  const isLeft = { now: false };
+  const wake = () => {
+    if (!isLeft.now) stream.wake();
+  };
+  if (busy !== undefined) busy.then(wake, wake);
+  else if (!stream.isFlowing) return messages;
+  const timer = busy === undefined ? setTimeout(wake, SOON_MS) : undefined;
   try {
     return await stream.next();
   } finally {
+    isLeft.now = true;
     clearTimeout(timer);
   }
 }

@@ -310,7 +310,7 @@ class StreamSession {
       const isEnded = await this.#take(group, messages);
       if (signal.aborted) return;
       if (isEnded || (finish?.aborted === true && !group.isInTransaction)) break;
-      messages = await (group.isInTransaction ? this.#rest(signal) : moreOf(stream));
+      messages = await (group.isInTransaction ? this.#rest(signal) : moreOf(stream, group.busy));
     }
     await this.#commit(group);
   }

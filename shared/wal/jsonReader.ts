@@ -1,6 +1,11 @@
-import type { StreamEncoding } from './encoding.ts';
+import { isAscii } from 'node:buffer';
+import type { DecodeBytes, StreamEncoding } from './encoding.ts';
+import { hexDigit, unescapeInto, unescapeRuns } from './jsonEscapes.ts';
+import type { StringErrors } from './jsonEscapes.ts';
 import type { Lsn } from './lsn.ts';
-import type { Value } from './messages.ts';
+import { matches } from './relations.ts';
+import { SAFE_DIGITS } from './tuple.ts';
+import { ValueBlock, ValueBlocks } from './valueBlock.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -8,36 +13,21 @@ const BACKSLASH = 0x5c;
 /** Up to this size an escaped string is put together in a buffer that is there already. */
 const CUT_BYTES = 16 * 1024;
 
-/**
- * Up to this size one string is made of a whole chunk of the stream, and values are cut from it:
- * they share its bytes, which V8 does not move around when it collects garbage.
- */
-const CHUNK_BYTES = 256 * 1024;
-
 /** A string that is longer is searched by native code. */
 const LONG_STRING_BYTES = 256;
 
 const NOTHING = Buffer.alloc(0);
+const NO_VALUES = new ValueBlock(0);
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** As the output function of bool prints them. */
+const TRUE = Buffer.from('t');
+const FALSE = Buffer.from('f');
 
 const TOO_LARGE = 'a value is larger than this program can hold (512 MB of text)';
 
-/** What stands behind a backslash, and what it means. */
-const ESCAPES: Readonly<Record<number, number>> = {
-  0x22: 0x22,
-  0x5c: 0x5c,
-  0x2f: 0x2f,
-  0x62: 0x08,
-  0x66: 0x0c,
-  0x6e: 0x0a,
-  0x72: 0x0d,
-  0x74: 0x09,
-};
-
 /**
- * Reads JSON without white space from bytes: values become the texts of PostgreSQL's output
- * functions. Numbers are never parsed.
+ * Reads JSON without white space from bytes: values are the texts of PostgreSQL's output functions.
+ * Numbers are never parsed.
  */
 export class JsonReader {
   readonly #encoding: StreamEncoding;
@@ -45,10 +35,10 @@ export class JsonReader {
   bytes: Buffer = NOTHING;
   at = 0;
   #end = 0;
-  /** What the text was made of: messages come many to a chunk. */
-  #chunk: Buffer = NOTHING;
-  /** The chunk byte by byte. */
-  #text = '';
+  readonly #blocks = new ValueBlocks();
+  /** Where the message's values go. */
+  block = NO_VALUES;
+  #isLarge = false;
   /** Of the last skipString. */
   #hasEscape = false;
   #hasHighByte = false;
@@ -56,6 +46,10 @@ export class JsonReader {
   readonly #highs: number[] = Array.from({ length: 8 }, () => -1);
   readonly #lows: number[] = Array.from({ length: 8 }, () => -1);
   readonly #lsns: Lsn[] = [];
+  readonly #errors: StringErrors = {
+    malformed: () => this.#malformed(),
+    tooLong: () => this.#fail(TOO_LARGE),
+  };
   readonly #scratch = Buffer.allocUnsafeSlow(CUT_BYTES);
 
   constructor(encoding: StreamEncoding, fail: (why: string) => never) {
@@ -63,16 +57,18 @@ export class JsonReader {
     this.#fail = fail;
   }
 
-  /** A Buffer object has the same bytes in each call. */
   begin(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes;
     this.at = start;
     this.#end = end;
+    this.#isLarge = ValueBlocks.isLarge(end - start);
+    this.block = this.#blocks.blockFor(end - start);
   }
 
   /** Lets go of the message, which may be large. */
   release(): void {
     this.bytes = NOTHING;
+    this.block = NO_VALUES;
   }
 
   expect(byte: number): void {
@@ -87,31 +83,60 @@ export class JsonReader {
     return true;
   }
 
-  /** A value as its type's output function prints it. `isBytea`: wal2json cuts `\x` off. */
-  readValue(isBytea: boolean): Value {
+  /** Passes those bytes if they come next. */
+  passes(expected: Uint8Array): boolean {
+    if (!matches(this.bytes, this.at, expected)) return false;
+    this.at += expected.length;
+    return true;
+  }
+
+  /** Adds a value to the block. `isBytea`: wal2json cuts `\x` off. */
+  takeValue(isBytea: boolean): void {
     const first = this.bytes[this.at];
     if (first === QUOTE) {
       const start = ++this.at;
       const end = this.skipString();
-      if (isBytea) return this.#byteaText(start, end);
-      return this.#hasEscape || this.#hasHighByte
-        ? this.decodeString(start, end)
-        : this.#asciiText(start, end);
+      if (isBytea) this.block.addText(this.#byteaText(start, end));
+      else if (this.#hasHighByte) this.block.addText(this.decodeString(start, end));
+      else if (this.#hasEscape) this.#takeEscaped(start, end);
+      else this.#takeAscii(start, end);
+    } else if (first === 0x6e) {
+      this.#word('null');
+      this.block.addNull();
+    } else if (first === 0x74) {
+      this.#word('true');
+      this.block.addAscii(TRUE, 0, TRUE.length);
+    } else if (first === 0x66) {
+      this.#word('false');
+      this.block.addAscii(FALSE, 0, FALSE.length);
+    } else {
+      const start = this.at;
+      this.#skipNumber();
+      this.#takeAscii(start, this.at);
     }
-    if (first === 0x6e) return this.#word('null', null);
-    if (first === 0x74) return this.#word('true', 't');
-    if (first === 0x66) return this.#word('false', 'f');
-    const start = this.at;
-    this.#skipNumber();
-    return this.#asciiText(start, this.at);
   }
 
-  /** An integer that fits into 53 bits; null is 0. */
+  readBoolean(): boolean {
+    const isTrue = this.bytes[this.at] === 0x74;
+    this.#word(isTrue ? 'true' : 'false');
+    return isTrue;
+  }
+
+  /** An integer of up to 15 digits; null is 0. */
   readInteger(): number {
-    const text = this.readValue(false);
-    const value = text === null ? 0 : Number(text);
-    if (!Number.isSafeInteger(value)) this.#malformed();
-    return value;
+    const { bytes } = this;
+    if (bytes[this.at] === 0x6e) {
+      this.#word('null');
+      return 0;
+    }
+    const isNegative = bytes[this.at] === 0x2d;
+    const start = isNegative ? this.at + 1 : this.at;
+    let value = 0;
+    let at = start;
+    for (; bytes[at]! >= 0x30 && bytes[at]! <= 0x39; at++) value = value * 10 + bytes[at]! - 0x30;
+    if (at === start || at - start > SAFE_DIGITS || at > this.#end) this.#malformed();
+    this.at = at;
+    return isNegative ? -value : value;
   }
 
   /** `"16/B374D848"` */
@@ -146,7 +171,7 @@ export class JsonReader {
     const start = this.at;
     const end = this.skipString();
     if (!this.#hasEscape) return this.bytes.utf8Slice(start, end);
-    return this.#unescapeRuns(start, end, (bytes, from, to) => bytes.utf8Slice(from, to));
+    return this.#unescape(start, end, (bytes, from, to) => bytes.utf8Slice(from, to));
   }
 
   skipValue(): void {
@@ -157,11 +182,11 @@ export class JsonReader {
     } else if (first === 0x5b || first === 0x7b) {
       this.#skipNested(first);
     } else if (first === 0x6e) {
-      this.#word('null', null);
+      this.#word('null');
     } else if (first === 0x74) {
-      this.#word('true', null);
+      this.#word('true');
     } else if (first === 0x66) {
-      this.#word('false', null);
+      this.#word('false');
     } else {
       this.#skipNumber();
     }
@@ -171,10 +196,11 @@ export class JsonReader {
   skipString(): number {
     const { bytes } = this;
     const end = this.#end;
-    const shortEnd = Math.min(end, this.at + LONG_STRING_BYTES);
+    const start = this.at;
+    const shortEnd = Math.min(end, start + LONG_STRING_BYTES);
     let all = 0;
     this.#hasEscape = false;
-    let at = this.at;
+    let at = start;
     while (at < shortEnd) {
       const byte = bytes[at]!;
       if (byte === QUOTE) {
@@ -190,7 +216,7 @@ export class JsonReader {
         at++;
       }
     }
-    return this.#skipLongString(at);
+    return this.#skipLongString(start, at);
   }
 
   /** The text of a string between its quotes, of which #hasEscape was just found out or not. */
@@ -198,13 +224,12 @@ export class JsonReader {
     const { bytes } = this;
     const slash = bytes.subarray(start, end).indexOf(BACKSLASH);
     if (slash < 0) return this.#decode(bytes, start, end);
-    if (end - start > CUT_BYTES) {
-      return this.#unescapeRuns(start, end, (run, from, to) => this.#decode(run, from, to));
-    }
-    return this.#unescapeShort(start, end);
+    const length = this.#unescapeShort(start, end);
+    if (length !== undefined) return this.#decode(this.#scratch, 0, length);
+    return this.#unescape(start, end, (run, from, to) => this.#decode(run, from, to));
   }
 
-  #skipLongString(from: number): number {
+  #skipLongString(start: number, from: number): number {
     const { bytes } = this;
     let at = from;
     for (;;) {
@@ -213,9 +238,9 @@ export class JsonReader {
       let slashes = 0;
       while (bytes[quote - 1 - slashes] === BACKSLASH && quote - slashes > from) slashes++;
       if (slashes % 2 === 0) {
-        // Whether it has escapes and high bytes is found out by who decodes it.
-        this.#hasEscape = true;
-        this.#hasHighByte = true;
+        const content = bytes.subarray(start, quote);
+        this.#hasEscape = content.includes(BACKSLASH);
+        this.#hasHighByte = !isAscii(content);
         this.at = quote + 1;
         return quote;
       }
@@ -261,23 +286,24 @@ export class JsonReader {
     this.expect(close);
   }
 
-  #word<V>(word: string, value: V): V {
+  #word(word: string): void {
     for (let index = 0; index < word.length; index++) this.expect(word.charCodeAt(index));
-    return value;
   }
 
-  #asciiText(start: number, end: number): string {
-    const { bytes } = this;
-    if (bytes !== this.#chunk) {
-      if (bytes.length > CHUNK_BYTES) return this.#latin1(start, end);
-      this.#chunk = bytes;
-      this.#text = bytes.latin1Slice(0, bytes.length);
-    }
-    return this.#text.substring(start, end);
+  #takeAscii(start: number, end: number): void {
+    if (this.#isLarge) this.block.addText(this.#latin1(start, end));
+    else this.block.addAscii(this.bytes, start, end);
+  }
+
+  /** ASCII with escapes; most of them stand for ASCII too. */
+  #takeEscaped(start: number, end: number): void {
+    const length = this.#isLarge ? undefined : this.#unescapeShort(start, end);
+    if (length === undefined) this.block.addText(this.decodeString(start, end));
+    else this.block.addAscii(this.#scratch, 0, length);
   }
 
   #byteaText(start: number, end: number): string {
-    if (end - start < CUT_BYTES) return `\\x${this.#asciiText(start, end)}`;
+    if (end - start < CUT_BYTES) return `\\x${this.#latin1(start, end)}`;
     // A large value is made with its prefix at once, in the place of `:"`, not copied for it again.
     const { bytes } = this;
     const before = bytes.readUInt16BE(start - 2);
@@ -307,78 +333,19 @@ export class JsonReader {
     );
   }
 
-  /** Takes the escapes out into a buffer of its own, which is decoded then. */
-  #unescapeShort(start: number, end: number): string {
-    const { bytes } = this;
-    const scratch = this.#scratch;
-    let length = 0;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at]!;
-      if (byte !== BACKSLASH) {
-        scratch[length++] = byte;
-        continue;
-      }
-      const letter = bytes[++at]!;
-      if (letter === 0x75) {
-        const unit = this.#unicodeUnit(at + 1, end);
-        if (unit >= 0x80) {
-          return this.#unescapeRuns(start, end, (run, from, to) => this.#decode(run, from, to));
-        }
-        scratch[length++] = unit;
-        at += 4;
-      } else {
-        scratch[length++] = ESCAPES[letter] ?? this.#malformed();
-      }
-    }
-    return this.#decode(scratch, 0, length);
+  /** Leaves a string in #scratch; gives its length, or undefined where that does not do. */
+  #unescapeShort(start: number, end: number): number | undefined {
+    if (end - start > CUT_BYTES) return undefined;
+    return unescapeInto(this.#scratch, this.bytes, start, end, this.#errors);
   }
 
-  #unescapeRuns(
-    start: number,
-    end: number,
-    decode: (bytes: Buffer, start: number, end: number) => string,
-  ): string {
-    const content = this.bytes.subarray(start, end);
-    const parts: string[] = [];
-    let at = 0;
-    for (;;) {
-      const slash = content.indexOf(BACKSLASH, at);
-      const runEnd = slash < 0 ? content.length : slash;
-      if (runEnd > at) parts.push(decode(content, at, runEnd));
-      if (slash < 0) break;
-      const letter = content[slash + 1]!;
-      if (letter === 0x75) {
-        parts.push(String.fromCharCode(this.#unicodeUnit(start + slash + 2, end)));
-        at = slash + 6;
-      } else {
-        parts.push(String.fromCharCode(ESCAPES[letter] ?? this.#malformed()));
-        at = slash + 2;
-      }
-    }
-    let text: string;
-    try {
-      text = parts.join('');
-    } catch {
-      return this.#fail(TOO_LARGE);
-    }
-    if (LONE_SURROGATE.test(text)) this.#malformed();
-    return text;
-  }
-
-  #unicodeUnit(at: number, end: number): number {
-    if (at + 4 > end) this.#malformed();
-    let unit = 0;
-    for (let index = 0; index < 4; index++) {
-      unit = unit * 16 + this.#hexDigit(this.bytes[at + index]!);
-    }
-    return unit;
+  #unescape(start: number, end: number, decode: (...run: Parameters<DecodeBytes>) => string) {
+    return unescapeRuns(this.bytes.subarray(start, end), decode, this.#errors);
   }
 
   #hexDigit(byte: number): number {
-    if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-    const lower = byte | 0x20;
-    if (lower >= 0x61 && lower <= 0x66) return lower - 0x57;
-    return this.#malformed();
+    const digit = hexDigit(byte);
+    return digit < 0 ? this.#malformed() : digit;
   }
 
   #malformed(): never {

@@ -1,4 +1,5 @@
 import type { Lsn } from './lsn.ts';
+import type { Tuple } from './tuple.ts';
 
 /*
  * What a logical decoding plugin tells, independent of the plugin. A transaction comes whole, after
@@ -21,10 +22,10 @@ export interface RowChange {
   table: string;
   /** Insert and update: the columns that are present. A TOASTed value that did not change is absent. */
   columns?: ColumnSet;
-  values?: Value[];
+  values?: Tuple;
   /** Update and delete: the replica identity's columns, with the old values. */
   identity?: ColumnSet;
-  identityValues?: Value[];
+  identityValues?: Tuple;
   /** Size of the message, for bounds of memory. */
   bytes: number;
 }

@@ -3,9 +3,14 @@ import { streamEncoding } from './encoding.ts';
 import type { StreamEncoding } from './encoding.ts';
 import { JsonReader } from './jsonReader.ts';
 import type { Lsn } from './lsn.ts';
-import type { ColumnSet, Value, WalMessage } from './messages.ts';
+import { actionOf, headOf, skipRowHead, skipToXid } from './messageHead.ts';
+import { keyAt } from './messageKeys.ts';
+import type { Key } from './messageKeys.ts';
+import type { ColumnSet, WalMessage } from './messages.ts';
 import { addChild, columnSetOf, createRelation, findChild, matches } from './relations.ts';
 import type { ColumnNode, Relation } from './relations.ts';
+import type { Tuple } from './tuple.ts';
+import { BlockTuple } from './valueBlock.ts';
 
 export interface ParserOptions {
   /** `server_encoding` of the source database. */
@@ -14,9 +19,8 @@ export interface ParserOptions {
 
 /**
  * Reads one message of wal2json (format version 2, with include-xids, include-lsn and
- * include-type-oids) that lies in `bytes` from `start` to `end`. A Buffer object has to hold the
- * same bytes in all calls: what was made of them once is used again. Texts of values may keep as
- * much as a chunk of the stream in memory.
+ * include-type-oids) that lies in `bytes` from `start` to `end`. The bytes
+ * may change when the call has returned.
  *
  * @throws MigrationError dataFailed that names the table, never a value.
  */
@@ -36,7 +40,7 @@ export function createParser(options: ParserOptions): WalParser {
     try {
       return parser.parse(bytes, start, end);
     } finally {
-      parser.release(end - start);
+      parser.release();
     }
   };
 }
@@ -49,37 +53,14 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const QUOTE = 0x22;
 
-/** Attributes of a message that are read; any other is skipped. */
-const KEYS = [
-  'action',
-  'xid',
-  'lsn',
-  'nextlsn',
-  'schema',
-  'table',
-  'columns',
-  'identity',
-  'transactional',
-  'prefix',
-  'content',
-] as const;
-type Key = (typeof KEYS)[number];
-
-const KEY_BYTES: ReadonlyMap<number, readonly { key: Key; bytes: Buffer }[]> = new Map(
-  [...new Set(KEYS.map((key) => key.length))].map((length) => [
-    length,
-    KEYS.filter((key) => key.length === length).map((key) => ({ key, bytes: Buffer.from(key) })),
-  ]),
-);
+const LSN = Buffer.from(',"lsn":');
+const NEXT_LSN = Buffer.from(',"nextlsn":');
 
 const NAME = Buffer.from('name');
 const TYPE_OID = Buffer.from('typeoid');
 const VALUE = Buffer.from('value');
 
 const BYTEA_OID = 17;
-
-/** Values of a message above this size are not kept until the next one overwrites them. */
-const LARGE_BYTES = 64 * 1024;
 
 const ACTION = {
   begin: 0x42,
@@ -97,17 +78,18 @@ class Parser {
   readonly #relations = new Map<number, Relation[]>();
   /** Of the message that is being read. */
   #relation: Relation | undefined;
-  /** Values of the tuple that was read last; a copy has the length that is needed, and no more. */
-  readonly #tuple: Value[] = [];
+  /** Of the last row. */
+  #last: Relation | undefined;
+  /** The columns of the tuple that was read last. */
+  #columns: ColumnSet | undefined;
 
   constructor(encoding: StreamEncoding) {
     this.#json = new JsonReader(encoding, (why) => this.#fail(why));
   }
 
   /** Lets go of the message that was read. */
-  release(bytes: number): void {
+  release(): void {
     this.#json.release();
-    if (bytes > LARGE_BYTES) this.#tuple.length = 0;
   }
 
   parse(bytes: Buffer, start: number, end: number): WalMessage {
@@ -124,10 +106,20 @@ class Parser {
     let prefix = '';
     let content = '';
     let columns: ColumnSet | undefined;
-    let values: Value[] | undefined;
+    let values: Tuple | undefined;
     let identity: ColumnSet | undefined;
-    let identityValues: Value[] | undefined;
-    json.expect(OPEN_BRACE);
+    let identityValues: Tuple | undefined;
+    const guess = this.#last?.next ?? this.#last;
+    const tuples = guess === undefined ? -1 : skipRowHead(bytes, start, guess);
+    if (tuples > 0 && tuples < end) {
+      action = actionOf(bytes, start);
+      this.#relation = guess;
+      json.at = tuples;
+    } else {
+      const message = this.#readBeginOrCommit(bytes, start, end);
+      if (message !== undefined) return message;
+      json.expect(OPEN_BRACE);
+    }
     for (;;) {
       switch (this.#readKey()) {
         case 'action':
@@ -155,15 +147,15 @@ class Parser {
           this.#relation = this.#readTable(bytes, schemaStart, schemaEnd);
           break;
         case 'columns':
-          columns = this.#readTuple(this.#known().columns);
-          values = this.#tuple.slice(0, columns.names.length);
+          values = this.#readTuple(this.#known().columns);
+          columns = this.#columns;
           break;
         case 'identity':
-          identity = this.#readTuple(this.#known().identity);
-          identityValues = this.#tuple.slice(0, identity.names.length);
+          identityValues = this.#readTuple(this.#known().identity);
+          identity = this.#columns;
           break;
         case 'transactional':
-          isTransactional = json.readValue(false) === 't';
+          isTransactional = json.readBoolean();
           break;
         case 'prefix':
           prefix = json.readLossyString();
@@ -180,6 +172,7 @@ class Parser {
       break;
     }
     if (json.at !== end) this.#fail('bytes follow its end');
+    if (columns !== undefined || identity !== undefined) this.#remember();
     switch (action) {
       case ACTION.begin:
         return { action: 'B', xid, commitLsn: lsn, endLsn: this.#present(nextLsn) };
@@ -218,6 +211,34 @@ class Parser {
     }
   }
 
+  /** Tables are written to in the same order again and again. */
+  #remember(): void {
+    if (this.#last !== undefined) this.#last.next = this.#relation;
+    this.#last = this.#relation;
+  }
+
+  /** Undefined for another message, or one that is not in wal2json's usual form. */
+  #readBeginOrCommit(bytes: Buffer, start: number, end: number): WalMessage | undefined {
+    const letter = actionOf(bytes, start);
+    if (letter !== ACTION.begin && letter !== ACTION.commit) return undefined;
+    const json = this.#json;
+    json.at = skipToXid(bytes, start);
+    if (json.at > 0) {
+      const xid = json.readInteger();
+      if (json.passes(LSN) && json.at < end) {
+        const commitLsn = json.readLsn();
+        if (json.passes(NEXT_LSN) && json.at < end) {
+          const endLsn = json.readLsn();
+          if (json.nextIs(CLOSE_BRACE) && json.at === end) {
+            return { action: letter === ACTION.begin ? 'B' : 'C', xid, commitLsn, endLsn };
+          }
+        }
+      }
+    }
+    json.at = start;
+    return undefined;
+  }
+
   /** A key with its colon; undefined for one that is not read. */
   #readKey(): Key | undefined {
     const json = this.#json;
@@ -225,12 +246,7 @@ class Parser {
     const start = json.at;
     const length = json.skipString() - start;
     json.expect(COLON);
-    const candidates = KEY_BYTES.get(length);
-    if (candidates === undefined) return undefined;
-    for (const { key, bytes } of candidates) {
-      if (matches(json.bytes, start, bytes)) return key;
-    }
-    return undefined;
+    return keyAt(json.bytes, start, length);
   }
 
   /** The letter of the action. */
@@ -270,24 +286,29 @@ class Parser {
       schema: json.decodeString(schemaStart, schemaEnd),
       table: json.decodeString(start, end),
     };
-    const relation = createRelation(
-      names,
-      bytes.subarray(schemaStart, schemaEnd),
-      bytes.subarray(start, end),
-    );
+    const schemaBytes = bytes.subarray(schemaStart, schemaEnd);
+    const tableBytes = bytes.subarray(start, end);
+    const head = headOf(schemaBytes, tableBytes);
+    const relation = createRelation(names, schemaBytes, tableBytes, head);
     relations.push(relation);
     return relation;
   }
 
-  /** Leaves the values in #tuple. */
-  #readTuple(root: ColumnNode): ColumnSet {
+  /** Leaves the columns in #columns. */
+  #readTuple(root: ColumnNode): Tuple {
     const json = this.#json;
-    const values = this.#tuple;
-    let count = 0;
-    const { bytes } = json;
-    let node = root;
+    const { bytes, block } = json;
+    const first = block.count;
     json.expect(OPEN_BRACKET);
-    if (json.nextIs(CLOSE_BRACKET)) return columnSetOf(root);
+    const last = json.nextIs(CLOSE_BRACKET) ? root : this.#readColumns(root, bytes);
+    this.#columns = last.set ?? columnSetOf(last);
+    return new BlockTuple(block, first, block.count - first);
+  }
+
+  /** Takes the values up to the bracket that closes them; gives the last column. */
+  #readColumns(root: ColumnNode, bytes: Buffer): ColumnNode {
+    const json = this.#json;
+    let node = root;
     do {
       let child = node.next;
       if (child === undefined || !matches(bytes, json.at, child.header)) {
@@ -295,7 +316,7 @@ class Parser {
       }
       node = child;
       json.at += child.header.length;
-      values[count++] = json.readValue(child.typeOid === BYTEA_OID);
+      json.takeValue(child.typeOid === BYTEA_OID);
       while (json.nextIs(COMMA)) {
         json.skipValue();
         json.expect(COLON);
@@ -304,7 +325,7 @@ class Parser {
       json.expect(CLOSE_BRACE);
     } while (json.nextIs(COMMA));
     json.expect(CLOSE_BRACKET);
-    return node.set ?? columnSetOf(node);
+    return node;
   }
 
   /** Reads the head of a column that was not met at this place yet; the reader stays before it. */

@@ -28,6 +28,10 @@ export interface Relation {
   /** The names as they stand in the message, without quotes. */
   readonly schemaBytes: Uint8Array;
   readonly tableBytes: Uint8Array;
+  /** What names it in a message: see messageHead.ts. */
+  readonly head: Uint8Array;
+  /** The relation of the row that came behind a row of this one last time. */
+  next: Relation | undefined;
   columns: ColumnNode;
   identity: ColumnNode;
   /** Nodes under both roots. */
@@ -41,11 +45,14 @@ export function createRelation(
   names: { schema: string; table: string },
   schemaBytes: Uint8Array,
   tableBytes: Uint8Array,
+  head: Uint8Array,
 ): Relation {
   return {
     ...names,
     schemaBytes: Uint8Array.from(schemaBytes),
     tableBytes: Uint8Array.from(tableBytes),
+    head,
+    next: undefined,
     columns: rootNode(),
     identity: rootNode(),
     nodeCount: 0,

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { MigrationError } from '../../shared/errors/migrationError.ts';
 import type { RowChange, WalMessage } from '../../shared/wal/messages.ts';
 import { createParser } from '../../shared/wal/parser.ts';
+import { TextTuple } from '../../shared/wal/tuple.ts';
 
 const parse = createParser({ encoding: 'UTF8' });
 
@@ -59,7 +60,7 @@ test('unknown attributes are skipped, wherever they stand', () => {
       '{"name":"b","typeoid":25,"value":null}],"pk":[{"name":"a","typeoid":25}]}',
   ) as RowChange;
   expect(message.columns).toEqual({ names: ['a', 'b'], typeOids: [25, 25] });
-  expect(message.values).toEqual(['1', null]);
+  expect(message.values?.texts()).toEqual(['1', null]);
 });
 
 test('the columns of a relation are the same object for the same sequence', () => {
@@ -109,7 +110,7 @@ test('T5: numbers keep their digits', () => {
     '123456789012345678901234567890.10',
   ];
   const columns = numbers.map((value) => `{"name":"a","typeoid":1700,"value":${value}}`);
-  expect((parseText(row(columns.join(','))) as RowChange).values).toEqual(numbers);
+  expect((parseText(row(columns.join(','))) as RowChange).values?.texts()).toEqual(numbers);
 });
 
 test('T6: bytea gets its prefix, of any size; a domain over it has it already', () => {
@@ -120,7 +121,7 @@ test('T6: bytea gets its prefix, of any size; a domain over it has it already', 
         `{"name":"a","typeoid":17,"value":"${hex}"},{"name":"b","typeoid":16401,"value":"\\\\x${hex}"}`,
       ),
     ) as RowChange;
-    expect(message.values).toEqual([`\\x${hex}`, `\\x${hex}`]);
+    expect(message.values?.texts()).toEqual([`\\x${hex}`, `\\x${hex}`]);
   }
 });
 
@@ -138,7 +139,7 @@ test('every string comes back, whatever its characters and its length', () => {
       const columns = values.map(
         (value) => `{"name":"a","typeoid":25,"value":${JSON.stringify(value)}}`,
       );
-      expect((parseText(row(columns.join(','))) as RowChange).values).toEqual(values);
+      expect((parseText(row(columns.join(','))) as RowChange).values?.texts()).toEqual(values);
     }),
     { numRuns: 300 },
   );
@@ -146,14 +147,14 @@ test('every string comes back, whatever its characters and its length', () => {
 
 test('characters beyond ASCII may be escaped, in pairs where needed', () => {
   const message = parseText(row('{"name":"a","typeoid":25,"value":"\\u00e9\\ud83d\\uDE00\\/"}'));
-  expect((message as RowChange).values).toEqual(['é😀/']);
+  expect((message as RowChange).values?.texts()).toEqual(['é😀/']);
   expect(failure(row('{"name":"a","typeoid":25,"value":"\\ud83dx"}')).kind).toBe('dataFailed');
 });
 
 test('T8: bytes that are not valid in the encoding stop the stream and name the table', () => {
   const bytes = Buffer.from(row('{"name":"a","typeoid":25,"value":"secret\xe9"}'), 'latin1');
   const message = parseBytes(bytes, 'LATIN1') as RowChange;
-  expect(message.values).toEqual(['secreté']);
+  expect(message.values?.texts()).toEqual(['secreté']);
   for (const encoding of ['UTF8', 'SQL_ASCII']) {
     const error = failure(bytes, encoding);
     expect(error.kind).toBe('dataFailed');
@@ -191,7 +192,7 @@ test('T14: an update with an empty identity, or with none, is told as it is', ()
   expect((parseText(update) as RowChange).identity).toBeUndefined();
   const empty = parseText(update.replace(/}$/, ',"identity":[]}')) as RowChange;
   expect(empty.identity).toEqual({ names: [], typeOids: [] });
-  expect(empty.identityValues).toEqual([]);
+  expect(empty.identityValues?.texts()).toEqual([]);
 });
 
 test('T17: many sequences of columns of one relation are forgotten, not kept for ever', () => {
@@ -225,4 +226,83 @@ test('200,000 rows of pgbench are read in a fraction of a second', () => {
     best = Math.min(best, performance.now() - from);
   }
   expect(best).toBeLessThan(1000);
+});
+
+test('a message is read alike, whatever came before it', () => {
+  const value = (name: string, text: string) => `{"name":"${name}","typeoid":25,"value":"${text}"}`;
+  const messages = [
+    '{"action":"B","xid":7,"lsn":"0/1A","nextlsn":"0/2B"}',
+    row(value('a', '1'), '"schema":"public","table":"t"'),
+    row(value('a', '2'), '"schema":"public","table":"tt"'),
+    row(value('a', '3'), '"schema":"public","table":"t"'),
+    row(value('a', '3'), '"table":"t","schema":"public"').replace(
+      '"table":"t","schema":"public"',
+      '"schema":"q","table":"t\\"x"',
+    ),
+    row(value('a', '4')).replace('"xid":7,', ''),
+    row(value('a', '4')).replace('"lsn":"0/1"', '"lsn":"0/1","timestamp":"x"'),
+    row(value('a', '4')).replace('"lsn":"0/1"', `"lsn":"${'0'.repeat(40)}"`),
+    row('')
+      .replace('"I"', '"D"')
+      .replace('"columns":[]', `"identity":[${value('a', '5')}]`),
+    '{"action":"T","xid":7,"lsn":"0/1","schema":"public","table":"t"}',
+    '{"action":"M","xid":7,"lsn":"0/1","transactional":true,"prefix":"p","content":",\\"schema\\""}',
+    '{"action":"C","xid":7,"lsn":"0/1A","nextlsn":"0/2B"}',
+    '{"action":"C","xid":7,"lsn":"0/1A","timestamp":"x","nextlsn":"0/2B"}',
+  ];
+  const plain = (message: WalMessage) =>
+    'bytes' in message
+      ? {
+          ...message,
+          values: message.values?.texts(),
+          identityValues: message.identityValues?.texts(),
+        }
+      : message;
+  const alone = messages.map((text) => plain(parseText(text, createParser({ encoding: 'UTF8' }))));
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: messages.length - 1 }), { maxLength: 60 }), (order) => {
+      const parser = createParser({ encoding: 'UTF8' });
+      for (const index of order) {
+        expect(plain(parseText(messages[index] ?? '', parser))).toEqual(alone[index]);
+      }
+    }),
+  );
+});
+
+test('values of many messages keep apart, also when their block is full', () => {
+  const parser = createParser({ encoding: 'UTF8' });
+  const texts = fc.oneof(
+    fc.string({ maxLength: 20 }),
+    fc.integer({ min: 0, max: 70_000 }).map((length) => 'y'.repeat(length)),
+    fc.integer({ min: 0, max: 9_000 }).map((length) => 'é"'.repeat(length)),
+    fc.integer({ min: 0, max: 9_000 }).map((length) => '"\\'.repeat(length)),
+    fc.bigInt().map(String),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(fc.option(texts), { maxLength: 5 }), { maxLength: 60 }),
+      (rows) => {
+        const read = rows.map((values) => {
+          const columns = values.map(
+            (text) => `{"name":"a","typeoid":25,"value":${JSON.stringify(text)}}`,
+          );
+          return (parseText(row(columns.join(',')), parser) as RowChange).values;
+        });
+        expect(read.map((tuple) => tuple?.texts())).toEqual(rows);
+        for (const [i, tuple] of read.entries()) {
+          const texts = new TextTuple(rows[i] ?? []);
+          for (let index = -1; index <= texts.length; index++) {
+            expect(tuple?.at(index)).toBe(texts.at(index));
+            expect(tuple?.isNull(index)).toBe(texts.isNull(index));
+            expect(tuple?.key(index)).toBe(texts.key(index));
+            expect(tuple?.byteLength(index)).toBe(texts.byteLength(index));
+            const [one, other] = [Buffer.alloc(100_000), Buffer.alloc(100_000)];
+            expect(tuple?.write(index, one, 3)).toBe(texts.write(index, other, 3));
+            expect(one.equals(other)).toBe(true);
+          }
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
 });

@@ -113,7 +113,7 @@ test('a role with REPLICATION makes a proven slot, whose snapshot and stream fit
     const messages = await takeUntil(stream, 'done');
     // The canary of the proof is still there: nothing was consumed.
     expect(messages.filter((each) => each.action === 'M')).toHaveLength(2);
-    expect(messages.filter(isRow).map((each) => each.values?.[0])).toEqual(['2']);
+    expect(messages.filter(isRow).map((each) => each.values?.at(0))).toEqual(['2']);
     const snapshot = parseSnapshot(proven.slotSnapshot);
     for (const each of messages) {
       if (each.action === 'B') expect(isSeen(snapshot, each.xid)).toBe(false);

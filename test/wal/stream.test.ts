@@ -59,7 +59,7 @@ test('changes arrive as they are committed, whole transactions in commit order',
   }
   await emit('five');
   const messages = await takeUntil(stream, 'five');
-  expect(messages.map((each) => (isRow(each) ? each.values?.[1] : each.action)).join(' ')).toBe(
+  expect(messages.map((each) => (isRow(each) ? each.values?.at(1) : each.action)).join(' ')).toBe(
     'B 0 x0 C B 1 x1 C B 2 x2 C B 3 x3 C B 4 x4 C B M C',
   );
   confirmLast(stream, messages);
@@ -108,7 +108,7 @@ test('T56: the stream goes on behind what was confirmed, and sends again what wa
   }
   await using stream = await source.open();
   const again = await takeUntil(stream, 'second');
-  expect(again.filter(isRow).map((each) => each.values?.[1])).toEqual(['second']);
+  expect(again.filter(isRow).map((each) => each.values?.at(1))).toEqual(['second']);
   confirmLast(stream, again);
 });
 
@@ -203,7 +203,7 @@ test('T66: a row of 100 MB costs about its size, not several times', async () =>
   const messages = await takeUntil(stream, 'big');
   clearInterval(watch);
   const row = messages.find(isRow);
-  const value = row?.values?.[1] ?? '';
+  const value = row?.values?.at(1) ?? '';
   expect(value.length).toBe(2 + 2 * 104_857_600);
   expect(createHash('md5').update(value, 'latin1').digest('hex')).toBe(rows[0]!.hash);
   // The message and the value, of 200 MB each, and what the socket and the collector leave behind.
@@ -222,7 +222,7 @@ test('messages that span chunks in every way are put together', async () => {
   await emit('spans');
   await using stream = await source.open({ maxBufferedBytes: 100_000 });
   const messages = await takeUntil(stream, 'spans');
-  expect(messages.filter(isRow).map((each) => each.values?.[1])).toEqual(values);
+  expect(messages.filter(isRow).map((each) => each.values?.at(1))).toEqual(values);
   confirmLast(stream, messages);
 });
 
@@ -239,7 +239,7 @@ test('a stream over TLS is cut, paused and closed as any other', async () => {
     maxBufferedBytes: 100_000,
   });
   const messages = await takeUntil(stream, 'encrypted');
-  const lengths = messages.filter(isRow).map((each) => each.values?.[0]?.length);
+  const lengths = messages.filter(isRow).map((each) => each.values?.at(0)?.length);
   expect(lengths).toEqual(Array.from({ length: rows }, (_, index) => (index + 1) % 3000));
 });
 

@@ -114,7 +114,7 @@ test('T10, T15: subtransactions carry the top id, aborted ones vanish, prepared 
     'begin; insert into sub values (7); rollback',
   );
   expect(
-    messages.map((each) => (each.action === 'I' ? each.values?.[0] : each.action)).join(' '),
+    messages.map((each) => (each.action === 'I' ? each.values?.at(0) : each.action)).join(' '),
   ).toBe('B 1 2 4 C B 6 C B 5 C');
   const begins = messages.filter((each) => each.action === 'B');
   const commits = messages.filter((each) => each.action === 'C');
@@ -288,7 +288,7 @@ describe('a database and a role with settings of their own', () => {
     const end = messages.at(-1);
     if (end?.action === 'C') stream.confirm(end.endLsn);
     const row = messages.find((each) => each.action === 'I' && each.table === 'optioned');
-    expect(row).toMatchObject({ values: ['2024-04-03', '\\x0041'] });
+    expect(row && 'values' in row && row.values?.texts()).toEqual(['2024-04-03', '\\x0041']);
   });
 });
 
@@ -401,7 +401,7 @@ describe('T8', () => {
     );
     expect(row).toMatchObject({ table: 'tablé', columns: { names: ['naïve', 'b'] } });
     const all = Array.from({ length: 255 }, (_, index) => String.fromCharCode(index + 1)).join('');
-    expect(row?.values).toEqual(['é', all]);
+    expect(row?.values?.texts()).toEqual(['é', all]);
   });
 
   test('a SQL_ASCII database is read while its bytes are UTF-8, and stops where they are not', async () => {
@@ -413,7 +413,7 @@ describe('T8', () => {
       'create table mixed (a text)',
       "insert into mixed values (E'\\xc3\\xa9')",
     );
-    expect(row?.values).toEqual(['é']);
+    expect(row?.values?.texts()).toEqual(['é']);
     await ascii.client.query("insert into mixed values (E'secret \\xe9')");
     await using stream = await ascii.open();
     // The transaction's begin comes, its row does not.

@@ -112,7 +112,7 @@ export function isRow(message: WalMessage): message is RowChange {
 /** Column names and values of a row. */
 export function valuesOf(change: RowChange): Record<string, string | null> {
   return Object.fromEntries(
-    (change.columns?.names ?? []).map((name, index) => [name, change.values?.[index] ?? null]),
+    (change.columns?.names ?? []).map((name, index) => [name, change.values?.at(index) ?? null]),
   );
 }
 
@@ -120,7 +120,7 @@ export function identityOf(change: RowChange): Record<string, string | null> {
   return Object.fromEntries(
     (change.identity?.names ?? []).map((name, index) => [
       name,
-      change.identityValues?.[index] ?? null,
+      change.identityValues?.at(index) ?? null,
     ]),
   );
 }

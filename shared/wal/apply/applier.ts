@@ -45,6 +45,8 @@ export interface Applier {
    * wait for.
    */
   add(table: ApplyTable, change: RowChange, origin: ChangeOrigin): Promise<void> | undefined;
+  /** What is being executed; undefined when nothing is. */
+  readonly busy: Promise<void> | undefined;
   /** Waits for what is being executed. */
   settle(): Promise<void>;
   /** Empties tables together: their foreign keys may refer to each other. */
@@ -84,6 +86,7 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
   };
   let pending = noChanges();
   let running: Promise<void> | undefined;
+  let busy: Promise<void> | undefined;
   let isPrepared = false;
   const savepoint = { isOpen: false };
 
@@ -132,9 +135,14 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     const before = running;
     const taken = pending;
     pending = noChanges();
-    running = executeAfter(before, taken);
+    const execution = executeAfter(before, taken);
+    running = execution;
+    busy = execution;
+    const rest = () => {
+      if (busy === execution) busy = undefined;
+    };
     // Whoever waits for it next gets the error.
-    running.catch(() => undefined);
+    execution.then(rest, rest);
     return before;
   };
 
@@ -149,6 +157,9 @@ export function createApplier(session: PgSession, options: ApplierOptions): Appl
     counters,
     settle,
     flush,
+    get busy() {
+      return busy;
+    },
     get readBackUntil() {
       return readBack?.until;
     },

@@ -74,15 +74,15 @@ function keyOf(table: ApplyTable, change: RowChange): string {
 }
 
 function keyOfChange(table: ApplyTable, change: RowChange): [readonly string[], Value[]] {
-  const { columns, values = [], identity, identityValues = [] } = change;
+  const { columns, values, identity, identityValues } = change;
   if (identity !== undefined) {
     const { key, indexes } = identityOf(table, identity);
     if (key === undefined) return [[], []];
     return [
       key.columns.map(({ name }) => name),
-      indexes.map((index) => identityValues[index] ?? null),
+      indexes.map((index) => identityValues?.at(index) ?? null),
     ];
   }
   const names = table.keys[0]?.columns.map(({ name }) => name) ?? [];
-  return [names, names.map((name) => values[columns?.names.indexOf(name) ?? -1] ?? null)];
+  return [names, names.map((name) => values?.at(columns?.names.indexOf(name) ?? -1) ?? null)];
 }

@@ -1,7 +1,9 @@
-import type { RowChange, Value } from '../messages.ts';
+import type { RowChange } from '../messages.ts';
+import { TextTuple } from '../tuple.ts';
+import type { Tuple } from '../tuple.ts';
 import type { ApplyKey, ApplyTable } from './catalog.ts';
 import { identityOf, schemaChanged, shapeOf } from './shape.ts';
-import type { IdentityBinding, Shape } from './shape.ts';
+import type { Shape } from './shape.ts';
 
 /*
  * Changes of one table between two barriers, merged by key: what is left is at most one delete,
@@ -25,14 +27,14 @@ export interface MergedSet {
   readonly key: ApplyKey | undefined;
   readonly states: MergedState[];
   /** The old key's values, in the order of the key's columns; of update, delete and replace. */
-  readonly keys: (readonly Value[] | undefined)[];
+  readonly keys: (Tuple | undefined)[];
   /** What is written; of insert, update and replace. */
   readonly shapes: (Shape | undefined)[];
-  readonly values: (Value[] | undefined)[];
+  readonly values: (Tuple | undefined)[];
   /** The last change of the key. */
   readonly origins: ChangeOrigin[];
-  /** Slot by the key's text. */
-  readonly slots: Map<string, number>;
+  /** Slot by what tells the key from others. */
+  readonly slots: Map<string | number, number>;
 }
 
 /** A change that is executed by itself: one that moves a key, or of a table without a key. */
@@ -65,10 +67,11 @@ export class TableMerge {
     if (binding?.key === undefined || identityValues === undefined) {
       return this.#single(change, origin);
     }
-    const key = keyValues(identityValues, binding.indexes);
+    const key = slotKey(identityValues, binding.indexes);
     if (key === undefined) return this.#single(change, origin);
-    if (change.action === 'D') return this.#delete(key, binding, origin);
-    return this.#update(change, key, binding, origin);
+    const old = { key, columns: binding.key, values: identityValues, indexes: binding.indexes };
+    if (change.action === 'D') return this.#delete(old, origin);
+    return this.#update(change, old, origin);
   }
 
   #single(change: RowChange, origin: ChangeOrigin): void {
@@ -109,13 +112,12 @@ export class TableMerge {
       push(this.#setFor(undefined), 'insert', undefined, shape, values, origin);
       return;
     }
-    const inserted = keyValues(values, shape.keyIndexes(key));
+    const inserted = slotKey(values, shape.keyIndexes(key));
     if (inserted === undefined) return this.#single(change, origin);
     const set = this.#setFor(key);
-    const text = keyText(inserted);
-    const slot = set.slots.get(text);
+    const slot = set.slots.get(inserted);
     if (slot === undefined) {
-      set.slots.set(text, push(set, 'insert', undefined, shape, values, origin));
+      set.slots.set(inserted, push(set, 'insert', undefined, shape, values, origin));
       return;
     }
     const state = set.states[slot];
@@ -126,12 +128,7 @@ export class TableMerge {
     set.origins[slot] = origin;
   }
 
-  #update(
-    change: RowChange,
-    key: readonly Value[],
-    binding: IdentityBinding,
-    origin: ChangeOrigin,
-  ): void {
+  #update(change: RowChange, old: OldKey, origin: ChangeOrigin): void {
     const { shape, values } = written(this.table, change);
     if (shape.missingForUpdate !== undefined) {
       throw schemaChanged(
@@ -139,14 +136,11 @@ export class TableMerge {
         `an updated row has no value for the target's column ${shape.missingForUpdate}`,
       );
     }
-    if (binding.key === undefined || isKeyChanged(shape, values, binding.key, key)) {
-      return this.#single(change, origin);
-    }
-    const set = this.#setFor(binding.key);
-    const text = keyText(key);
-    const slot = set.slots.get(text);
+    if (isKeyChanged(shape, values, old)) return this.#single(change, origin);
+    const set = this.#setFor(old.columns);
+    const slot = set.slots.get(old.key);
     if (slot === undefined) {
-      set.slots.set(text, push(set, 'update', key, shape, values, origin));
+      set.slots.set(old.key, push(set, 'update', keyTuple(old), shape, values, origin));
       return;
     }
     const state = set.states[slot];
@@ -156,16 +150,15 @@ export class TableMerge {
     }
     const union = earlier.union(shape);
     set.shapes[slot] = union.shape;
-    set.values[slot] = union.merge(before ?? [], values);
+    set.values[slot] = union.merge(before ?? NO_VALUES, values);
     set.origins[slot] = origin;
   }
 
-  #delete(key: readonly Value[], binding: IdentityBinding, origin: ChangeOrigin): void {
-    const set = this.#setFor(binding.key);
-    const text = keyText(key);
-    const slot = set.slots.get(text);
+  #delete(old: OldKey, origin: ChangeOrigin): void {
+    const set = this.#setFor(old.columns);
+    const slot = set.slots.get(old.key);
     if (slot === undefined) {
-      set.slots.set(text, push(set, 'delete', key, undefined, undefined, origin));
+      set.slots.set(old.key, push(set, 'delete', keyTuple(old), undefined, undefined, origin));
       return;
     }
     const state = set.states[slot];
@@ -177,12 +170,23 @@ export class TableMerge {
   }
 }
 
+/** The key of an update or a delete. */
+interface OldKey {
+  readonly key: string | number;
+  readonly columns: ApplyKey;
+  /** Of the identity, and where the key's columns are in it. */
+  readonly values: Tuple;
+  readonly indexes: readonly number[];
+}
+
+const NO_VALUES = new TextTuple([]);
+
 function push(
   set: MergedSet,
   state: MergedState,
-  key: readonly Value[] | undefined,
+  key: Tuple | undefined,
   shape: Shape | undefined,
-  values: Value[] | undefined,
+  values: Tuple | undefined,
   origin: ChangeOrigin,
 ): number {
   set.keys.push(key);
@@ -192,38 +196,33 @@ function push(
   return set.states.push(state) - 1;
 }
 
-export function written(table: ApplyTable, change: RowChange): { shape: Shape; values: Value[] } {
+export function written(table: ApplyTable, change: RowChange): { shape: Shape; values: Tuple } {
   if (change.columns === undefined || change.values === undefined) {
     throw new RangeError(`A change of ${table.schema}.${table.name} has no new values.`);
   }
   return { shape: shapeOf(table, change.columns), values: change.values };
 }
 
-/** The key's values, or undefined when one is not known. */
-export function keyValues(
-  values: readonly Value[],
-  indexes: readonly number[],
-): Value[] | undefined {
-  const key = indexes.map((index) => values[index] ?? null);
-  return key.includes(null) ? undefined : key;
+/** What tells a key from others of its table; undefined when a value of it is not known. */
+export function slotKey(values: Tuple, indexes: readonly number[]): string | number | undefined {
+  if (indexes.length === 1) return values.key(indexes[0] ?? -1) ?? undefined;
+  const texts = indexes.map((index) => values.at(index));
+  // No text contains the character that separates.
+  return texts.includes(null) ? undefined : texts.join('\0');
 }
 
-/** No text contains the character that separates. */
-function keyText(key: readonly Value[]): string {
-  return key.length === 1 ? (key[0] ?? '') : key.join('\0');
+/** The old values in the order of the key's columns. */
+function keyTuple({ values, indexes }: OldKey): Tuple {
+  if (indexes.every((index, i) => index === i)) return values;
+  return new TextTuple(indexes.map((index) => values.at(index)));
 }
 
 /** Whether an update moves its row to another key. A column that is absent did not change. */
-function isKeyChanged(
-  shape: Shape,
-  values: readonly Value[],
-  key: ApplyKey,
-  old: readonly Value[],
-): boolean {
-  const indexes = shape.keyIndexes(key);
+function isKeyChanged(shape: Shape, values: Tuple, old: OldKey): boolean {
+  const indexes = shape.keyIndexes(old.columns);
   for (let i = 0; i < indexes.length; i++) {
     const index = indexes[i] ?? -1;
-    if (index >= 0 && values[index] !== old[i]) return true;
+    if (index >= 0 && values.key(index) !== old.values.key(old.indexes[i] ?? -1)) return true;
   }
   return false;
 }

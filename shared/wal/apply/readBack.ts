@@ -4,6 +4,7 @@ import type { PgSession } from '../../pg/connect.ts';
 import { parseLsn } from '../lsn.ts';
 import type { Lsn } from '../lsn.ts';
 import type { Value } from '../messages.ts';
+import type { Tuple } from '../tuple.ts';
 import { isSeen, parseSnapshot } from '../visibility.ts';
 import { ArrayLiteral } from './arrayLiteral.ts';
 import { arrayParameters, joinSql, keySources, unnestSql } from './setStatements.ts';
@@ -20,7 +21,7 @@ import { unsureSql } from './rowCondition.ts';
 export interface KeyedRead {
   table: ApplyTable;
   key: ApplyKey;
-  keys: readonly (readonly Value[])[];
+  keys: readonly Tuple[];
   /** The transaction that wrote the row last in the stream, per key. */
   xids: readonly number[];
   columns: readonly ApplyColumn[];

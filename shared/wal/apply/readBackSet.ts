@@ -1,6 +1,8 @@
 import type { RowChange, Value } from '../messages.ts';
+import { TextTuple } from '../tuple.ts';
+import type { Tuple } from '../tuple.ts';
 import type { ApplyTable } from './catalog.ts';
-import { keyValues, written } from './merge.ts';
+import { written } from './merge.ts';
 import type { ChangeOrigin, MergedSet } from './merge.ts';
 import type { ReadBack } from './readBack.ts';
 import type { Field, Shape } from './shape.ts';
@@ -31,12 +33,14 @@ export async function readBackSet(set: MergedSet, readBack: ReadBack): Promise<v
       table,
       key,
       // A column of the key that is absent did not change.
-      keys: slots.map((slot) => set.keys[slot] ?? keyValues(values[slot] ?? [], indexes) ?? []),
+      keys: slots.map((slot) => {
+        return set.keys[slot] ?? new TextTuple(indexes.map((i) => values[slot]?.at(i) ?? null));
+      }),
       xids: slots.map((slot) => origins[slot]?.xid ?? 0),
       columns: shape.maybeNotFinite.map(({ column }) => column),
     });
     slots.forEach((slot, i) => {
-      values[slot] = filled(shape, values[slot] ?? [], found[i]);
+      values[slot] = filled(shape, values[slot]?.texts() ?? [], found[i]);
     });
   }
 }
@@ -47,29 +51,30 @@ export async function readBackChange(
   change: RowChange,
   origin: ChangeOrigin,
   readBack: ReadBack,
-): Promise<Value[] | undefined> {
+): Promise<Tuple | undefined> {
   if (change.action === 'D') return undefined;
   const { shape, values } = written(table, change);
   if (!isUnsure(shape, values)) return undefined;
   for (const key of table.keys) {
     const texts = key.columns.map(({ name }) => {
       const index = shape.set.names.indexOf(name);
-      if (index >= 0) return values[index] ?? null;
+      if (index >= 0) return values.at(index);
       const old = change.identity?.names.indexOf(name) ?? -1;
-      return change.identityValues?.[old] ?? null;
+      return change.identityValues?.at(old) ?? null;
     });
     if (texts.includes(null)) continue;
     const columns = shape.maybeNotFinite.map(({ column }) => column);
-    const request = { table, key, keys: [texts], xids: [origin.xid], columns };
+    const keys = [new TextTuple(texts)];
+    const request = { table, key, keys, xids: [origin.xid], columns };
     const [found] = await readBack.read(request);
-    return filled(shape, values, found);
+    return filled(shape, values.texts(), found);
   }
   // A TOASTed value that did not change is only in the identity.
-  const { identity, identityValues = [] } = change;
+  const { identity, identityValues } = change;
   const kept = (identity?.names ?? []).flatMap((name, index) => {
     const column = table.columnByName.get(name);
     const isKept = column && !column.isGenerated && !shape.set.names.includes(name);
-    return isKept ? [{ column, value: identityValues[index] ?? null }] : [];
+    return isKept ? [{ column, value: identityValues?.at(index) ?? null }] : [];
   });
   const unsure = unsureFields(shape, values);
   const known = knownFields(shape, unsure);
@@ -78,16 +83,13 @@ export async function readBackChange(
     known: [...known.map(({ column }) => column), ...kept.map(({ column }) => column)],
     rows: [
       {
-        values: [
-          ...known.map(({ index }) => values[index] ?? null),
-          ...kept.map(({ value }) => value),
-        ],
+        values: [...known.map(({ index }) => values.at(index)), ...kept.map(({ value }) => value)],
         xid: origin.xid,
       },
     ],
     columns: unsure.map(({ column }) => column),
   });
-  return withTexts(values, unsure, texts);
+  return withTexts(values.texts(), unsure, texts);
 }
 
 /** Inserted rows of a table without a key, one query for those with the same nulls. */
@@ -99,31 +101,31 @@ async function readWholeSet(
 ): Promise<void> {
   const byNulls = new Map<string, number[]>();
   for (const slot of slots) {
-    const nulls = unsureFields(shape, values[slot] ?? []).map(({ index }) => index);
+    const nulls = unsureFields(shape, values[slot]).map(({ index }) => index);
     const group = byNulls.get(nulls.join());
     if (group === undefined) byNulls.set(nulls.join(), [slot]);
     else group.push(slot);
   }
   for (const group of byNulls.values()) {
-    const unsure = unsureFields(shape, values[group[0] ?? 0] ?? []);
+    const unsure = unsureFields(shape, values[group[0] ?? 0]);
     const known = knownFields(shape, unsure);
     const found = await readBack.readWhole({
       table,
       known: known.map(({ column }) => column),
       rows: group.map((slot) => ({
-        values: known.map(({ index }) => values[slot]?.[index] ?? null),
+        values: known.map(({ index }) => values[slot]?.at(index) ?? null),
         xid: origins[slot]?.xid ?? 0,
       })),
       columns: unsure.map(({ column }) => column),
     });
     group.forEach((slot, i) => {
-      values[slot] = withTexts(values[slot] ?? [], unsure, found[i]);
+      values[slot] = withTexts(values[slot]?.texts() ?? [], unsure, found[i]);
     });
   }
 }
 
-function unsureFields(shape: Shape, values: readonly Value[]): Field[] {
-  return shape.maybeNotFinite.filter(({ index }) => (values[index] ?? null) === null);
+function unsureFields(shape: Shape, values: Tuple | undefined): Field[] {
+  return shape.maybeNotFinite.filter(({ index }) => values?.isNull(index) ?? true);
 }
 
 function knownFields(shape: Shape, unsure: readonly Field[]): Field[] {
@@ -134,28 +136,28 @@ function withTexts(
   values: readonly Value[],
   unsure: readonly Field[],
   texts: Value[] | undefined,
-): Value[] {
+): Tuple {
   const result = [...values];
   unsure.forEach(({ index, column }, i) => {
     result[index] = texts === undefined ? placeholder(column.isNotNull) : (texts[i] ?? null);
   });
-  return result;
+  return new TextTuple(result);
 }
 
-function isUnsure(shape: Shape, values: readonly Value[] | undefined): boolean {
+function isUnsure(shape: Shape, values: Tuple | undefined): boolean {
   for (const { index } of shape.maybeNotFinite) {
-    if (values?.[index] === null) return true;
+    if (values?.isNull(index) === true) return true;
   }
   return false;
 }
 
-function filled(shape: Shape, values: readonly Value[], found: Value[] | undefined): Value[] {
+function filled(shape: Shape, values: readonly Value[], found: Value[] | undefined): Tuple {
   const result = [...values];
   shape.maybeNotFinite.forEach(({ index, column }, i) => {
     if (result[index] !== null) return;
     result[index] = found?.[i] ?? placeholder(column.isNotNull);
   });
-  return result;
+  return new TextTuple(result);
 }
 
 /**

@@ -1,5 +1,6 @@
-import type { Value } from '../messages.ts';
 import type { MigrationError } from '../../errors/migrationError.ts';
+import type { Value } from '../messages.ts';
+import type { Tuple } from '../tuple.ts';
 import type { ApplyColumn, ApplyTable } from './catalog.ts';
 import { Parameters } from './parameters.ts';
 import type { IdentityBinding } from './shape.ts';
@@ -20,11 +21,11 @@ export async function rowCondition(
   target: TargetSession,
   table: ApplyTable,
   binding: IdentityBinding,
-  values: readonly Value[],
+  values: Tuple,
   options: RowConditionOptions,
 ): Promise<(parameters: Parameters) => string> {
   const { key, indexes } = binding;
-  const keyTexts = indexes.map((index) => values[index] ?? null);
+  const keyTexts = indexes.map((index) => values.at(index));
   if (key !== undefined && !keyTexts.includes(null)) {
     return (parameters) =>
       key.columns
@@ -39,13 +40,13 @@ export async function rowCondition(
   const compared = binding.fields.filter(({ column }) => keyColumns?.has(column) ?? true);
   const isUnsure = ({ index }: { index: number }) =>
     options.isNullUnsure &&
-    (values[index] ?? null) === null &&
+    values.isNull(index) &&
     isMaybeNotFinite(binding.set.typeOids[index] ?? 0);
   const whole = (parameters: Parameters): string =>
     compared
       .map((field) => {
         if (isUnsure(field)) return unsureSql(field.column);
-        return equalSql(field.column, values[field.index] ?? null, parameters);
+        return equalSql(field.column, values.at(field.index), parameters);
       })
       .join(' and ') || 'true';
   const unsure = compared.filter(isUnsure).map(({ column }) => column);

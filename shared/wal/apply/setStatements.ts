@@ -82,10 +82,16 @@ function makeInsert(shape: Shape): SetStatement {
   return {
     text:
       `insert into ${shape.table.sql} (${shape.fields.map(({ column }) => column.sql).join(', ')}) ` +
-      `${overridingSql(shape.table)}select ${sources.map(elementSql).join(', ')} ` +
-      `from ${unnestSql(sources)}`,
+      `${overridingSql(shape.table)}select ${sources.map(unnestedSql).join(', ')}`,
     sources,
   };
+}
+
+/** One array's elements, row by row: side by side in a select they are not put into a table first. */
+function unnestedSql({ column: { type } }: ArraySource, i: number): string {
+  return type.arraySql === undefined
+    ? `unnest($${i + 1}::text[])::${type.sql}`
+    : `unnest($${i + 1}::${type.arraySql})`;
 }
 
 /** Identity columns that are GENERATED ALWAYS take the source's values only when told so. */
@@ -192,11 +198,10 @@ export function arrayParameters(
     const { type } = column;
     const isArray = type.arraySql !== undefined;
     const rows = from === 'key' ? set.keys : set.values;
-    const values = slots.map((slot) => rows[slot]?.[index] ?? null);
-    const binary = isArray ? binaryArray(type.oid, values) : undefined;
+    const binary = isArray ? binaryArray(type.oid, { rows, slots, index }) : undefined;
     if (binary !== undefined) return binary;
     const literal = new ArrayLiteral(isArray && type.isPlain, isArray ? type.delimiter : ',');
-    for (const value of values) literal.add(value);
+    for (const slot of slots) literal.add(rows[slot]?.at(index) ?? null);
     return literal.toString();
   });
 }

@@ -1,5 +1,7 @@
 import { MigrationError } from '../../errors/migrationError.ts';
-import type { ColumnSet, Value } from '../messages.ts';
+import type { ColumnSet } from '../messages.ts';
+import { TextTuple } from '../tuple.ts';
+import type { Tuple } from '../tuple.ts';
 import type { ApplyColumn, ApplyKey, ApplyTable } from './catalog.ts';
 import { isMaybeNotFinite } from './types.ts';
 
@@ -29,7 +31,7 @@ export interface Shape {
 
 export interface ShapeUnion {
   readonly shape: Shape;
-  merge(earlier: Value[], later: Value[]): Value[];
+  merge(earlier: Tuple, later: Tuple): Tuple;
 }
 
 /** The old key of an update or a delete, and how the row is found by it. */
@@ -135,7 +137,8 @@ function makeUnion(earlier: Shape, later: Shape): ShapeUnion {
   };
   return {
     shape: shapeOf(earlier.table, set),
-    merge: (before, after) => [...after, ...kept.map((index) => before[index] ?? null)],
+    merge: (before, after) =>
+      new TextTuple([...after.texts(), ...kept.map((index) => before.at(index))]),
   };
 }
 

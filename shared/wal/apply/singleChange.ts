@@ -1,4 +1,5 @@
-import type { RowChange, Value } from '../messages.ts';
+import type { RowChange } from '../messages.ts';
+import type { Tuple } from '../tuple.ts';
 import type { ApplyTable } from './catalog.ts';
 import { divergence } from './divergence.ts';
 import { withAlwaysWritable } from './identityAlways.ts';
@@ -22,7 +23,7 @@ export async function applySingle(
   table: ApplyTable,
   change: RowChange,
   origin: ChangeOrigin,
-  options: { values: Value[] | undefined; isNullUnsure: boolean },
+  options: { values: Tuple | undefined; isNullUnsure: boolean },
 ): Promise<void> {
   if (change.action === 'I') return applyInsert(target, table, change, origin, options.values);
   const { identity, identityValues } = change;
@@ -52,7 +53,7 @@ async function applyInsert(
   table: ApplyTable,
   change: RowChange,
   origin: ChangeOrigin,
-  readValues: Value[] | undefined,
+  readValues: Tuple | undefined,
 ): Promise<void> {
   const { shape, values } = written(table, change);
   if (shape.missingForInsert !== undefined) {
@@ -63,7 +64,7 @@ async function applyInsert(
   }
   const parameters = new Parameters();
   const elements = shape.fields.map(({ column, index }) =>
-    parameters.add(column, (readValues ?? values)[index] ?? null),
+    parameters.add(column, (readValues ?? values).at(index)),
   );
   const names = shape.fields.map(({ column }) => column.sql).join(', ');
   const text =
@@ -79,7 +80,7 @@ async function applyUpdate(
   change: RowChange,
   origin: ChangeOrigin,
   condition: (parameters: Parameters) => string,
-  readValues: Value[] | undefined,
+  readValues: Tuple | undefined,
 ): Promise<void> {
   const { shape, values: told } = written(table, change);
   if (shape.missingForUpdate !== undefined) {
@@ -91,7 +92,7 @@ async function applyUpdate(
   const values = readValues ?? told;
   const isUnchanged = ({ column, index }: Field) => {
     const old = change.identity?.names.indexOf(column.name) ?? -1;
-    return old >= 0 && change.identityValues?.[old] === values[index];
+    return old >= 0 && change.identityValues?.at(old) === values.at(index);
   };
   const always = shape.fields.filter(
     (field) => field.column.identity === 'a' && !isUnchanged(field),
@@ -100,7 +101,7 @@ async function applyUpdate(
   const isChanged = await changesAlways(target, table, always, values, condition);
   const fields = shape.fields.filter(({ column }) => column.identity !== 'a' || isChanged);
   const assignments = fields.map(
-    ({ column, index }) => `${column.sql} = ${parameters.add(column, values[index] ?? null)}`,
+    ({ column, index }) => `${column.sql} = ${parameters.add(column, values.at(index))}`,
   );
   const where = condition(parameters);
   const text =
@@ -117,14 +118,14 @@ async function changesAlways(
   target: TargetSession,
   table: ApplyTable,
   always: readonly Field[],
-  values: readonly Value[],
+  values: Tuple,
   condition: (parameters: Parameters) => string,
 ): Promise<boolean> {
   if (always.length === 0) return false;
   const parameters = new Parameters();
   const changed = always.map(
     ({ column, index }) =>
-      `t.${column.sql} is distinct from ${parameters.add(column, values[index] ?? null)}`,
+      `t.${column.sql} is distinct from ${parameters.add(column, values.at(index))}`,
   );
   const where = `(${changed.join(' or ')}) and ${condition(parameters)}`;
   const text = `select from only ${table.sql} t where ${where}`;

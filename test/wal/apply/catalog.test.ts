@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { embeddedBinaries } from '../../../scripts/postgres/serverBinaries.ts';
+import { TextTuple } from '../../../shared/wal/tuple.ts';
 import type { ThrowawayCluster } from '../../../scripts/postgres/throwawayCluster.ts';
 import { connect } from '../../../shared/pg/connect.ts';
 import type { PgSession } from '../../../shared/pg/connect.ts';
@@ -84,7 +85,10 @@ test('sets find their rows by the index, whatever the table looks like to the pl
   await session.query('begin');
   const applier = createApplier(session, { isReplicaRole: false });
   const change = { schema: 'public', table: 'large', bytes: 1 };
-  const identity = { identity: { names: ['id'], typeOids: [23] }, identityValues: ['1'] };
+  const identity = {
+    identity: { names: ['id'], typeOids: [23] },
+    identityValues: new TextTuple(['1']),
+  };
   await applier.add(table, { action: 'D', ...change, ...identity }, { xid: 1, endLsn: 1n });
   await applier.flush();
   await session.query('commit');
