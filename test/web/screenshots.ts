@@ -123,6 +123,8 @@ async function shootWizard(page: Page, shoot: (what: string) => Promise<void>): 
   await page.getByRole('button', { name: 'Test connection' }).click();
   await page.getByText('The server cannot be used').waitFor();
   await shoot('wizard-2-source');
+  await page.getByText('Advanced: client certificate').click();
+  await shoot('wizard-2-source-advanced');
   await fillServer(page, { host: '127.0.0.1', port: site.source.port, user: 'postgres' });
   await page.getByRole('button', { name: 'Next: Target server' }).click();
   await page.getByRole('heading', { name: 'Target server', level: 2 }).waitFor();
@@ -133,7 +135,15 @@ async function shootWizard(page: Page, shoot: (what: string) => Promise<void>): 
   await page.getByRole('button', { name: 'Next: Databases' }).click();
   await page.getByRole('checkbox', { name: /bank/ }).check();
   await shoot('wizard-4-databases');
+  await page.getByText('Advanced: names on the target').click();
+  await page.getByLabel('Name of bank on the target').fill('bank_new');
+  await page.getByLabel('Only these tables').fill('public.*\nledger.entry_20??');
+  await page.getByLabel('Without these tables').fill('*_log');
+  await page.getByLabel('Parallel jobs').fill('65');
+  await shoot('wizard-4-databases-advanced');
+  await page.getByLabel('Parallel jobs').fill('8');
   await page.getByRole('button', { name: 'Next: Summary' }).click();
   await page.getByRole('button', { name: 'Start migration' }).waitFor();
+  await page.getByText('Advanced: what the validation looks at').click();
   await shoot('wizard-5-summary');
 }

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 
-interface FieldProps {
+export interface FieldProps {
   label: string;
   hint?: ComponentChildren;
   /** What is wrong with the value; shown and read out with the field. */
@@ -14,7 +14,8 @@ type Control = {
   'aria-invalid': boolean | undefined;
 };
 
-function Field({
+/** The label, the hint and the error around a control. */
+export function Field({
   label,
   hint,
   error,
@@ -51,10 +52,12 @@ interface TextFieldProps extends FieldProps {
   onValue: (value: string) => void;
   inputMode?: 'numeric';
   isRequired?: boolean;
+  /** What an empty field stands for. */
+  placeholder?: string;
 }
 
 export function TextField(props: TextFieldProps) {
-  const { value, onValue, inputMode, isRequired, ...field } = props;
+  const { value, onValue, inputMode, isRequired, placeholder, ...field } = props;
   return (
     <Field {...field}>
       {(control) => (
@@ -65,6 +68,7 @@ export function TextField(props: TextFieldProps) {
           value={value}
           inputMode={inputMode}
           required={isRequired}
+          placeholder={placeholder}
           autocomplete="off"
           autocapitalize="off"
           spellcheck={false}

@@ -4,29 +4,29 @@ import { parseBody } from '../../../shared/api/parseBody.ts';
 import { MIGRATION_NAME } from '../../../shared/api/path.ts';
 import { putBodySchema } from '../../../shared/api/schemas.ts';
 import { parseMigrationId, migrationPath } from '../../../web/api/migrationId.ts';
-import {
-  nameProblem,
-  newDraft,
-  scopeOf,
-  serverProblems,
-  setupProblems,
-  withoutSecrets,
-} from '../../../web/pages/wizard/draft.ts';
+import { newDraft, scopeOf, withoutSecrets } from '../../../web/pages/wizard/draft.ts';
 import type { WizardDraft } from '../../../web/pages/wizard/draft.ts';
+import { nameProblem, serverProblems, setupProblems } from '../../../web/pages/wizard/problems.ts';
 import { addressOf, migrationProperties } from '../../../web/pages/wizard/requestBody.ts';
 import { detailsHref, parseRoute } from '../../../web/routing.ts';
 
+const NEW = newDraft(new Date('2026-03-01T08:05:00Z'));
+
 const DRAFT: WizardDraft = {
-  ...newDraft(new Date('2026-03-01T08:05:00Z')),
+  ...NEW,
   source: {
+    ...NEW.source,
     host: '::1',
     port: '5433',
     user: 'reader',
     password: 'secret-of-the-source',
     tlsMode: 'verify-full',
     ca: ' -----BEGIN CERTIFICATE----- ',
+    cert: '-----BEGIN CERTIFICATE-----',
+    key: '-----BEGIN PRIVATE KEY----- secret-of-the-key',
   },
   target: {
+    ...NEW.target,
     host: 'new.example.com',
     port: '5432',
     user: 'owner',
@@ -89,6 +89,7 @@ test('the service takes the body as it was meant', () => {
   expect(secrets).toEqual({
     sourcePassword: 'secret-of-the-source',
     targetPassword: 'secret-of-the-target',
+    sourceTlsKey: '-----BEGIN PRIVATE KEY----- secret-of-the-key',
   });
   const online = read({ ...DRAFT, mode: 'Online', fenceSource: true, verify: 'hash' });
   expect(online.spec).toMatchObject({ mode: 'Online', fenceSource: true, verify: 'hash' });
@@ -98,7 +99,7 @@ test('the service takes the body as it was meant', () => {
   expect(inAzure.spec.target.host).toBe('target.postgres.database.azure.com');
 });
 
-test('what is kept after the start has no password', () => {
+test('what is kept after the start has no password and no key', () => {
   expect(JSON.stringify(withoutSecrets(DRAFT))).not.toContain('secret-of');
 });
 

@@ -8,6 +8,7 @@ import { Checkbox } from '../../components/field.tsx';
 import { GRID_HREF } from '../../routing.ts';
 import { ACTION_TEXTS } from './actionTexts.ts';
 import type { Action } from './allowedActions.ts';
+import { CancelDialog } from './cancelDialog.tsx';
 import { CutoverDialog } from './cutoverDialog.tsx';
 import type { MigrationView } from './migrationView.ts';
 
@@ -77,19 +78,7 @@ export function ActionDialog(props: ActionDialogProps) {
         </SimpleDialog>
       );
     case 'cancel':
-      return (
-        <SimpleDialog
-          {...props}
-          change={{ cancel: 'True' }}
-          done="The migration is being canceled."
-          isDangerous
-        >
-          <p>
-            The work stops at the next safe point. What is on the target stays there; slots and
-            snapshots on the source are dropped. You can resume the migration later.
-          </p>
-        </SimpleDialog>
-      );
+      return <CancelDialog {...props} />;
   }
 }
 

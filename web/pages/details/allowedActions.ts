@@ -53,6 +53,12 @@ export function readyForCutover(view: MigrationView): DatabaseStatus[] {
   );
 }
 
+/** Databases that a cancel can still stop. */
+export function cancelable({ databases }: MigrationView): DatabaseStatus[] {
+  const ended = ['Succeeded', 'Failed', 'Canceled', 'Canceling'];
+  return databases.filter(({ migrationState }) => !ended.includes(migrationState));
+}
+
 /** pgmove has changed the settings; what is missing is a restart of the source. */
 export function isSetUpAsked({ subState, properties }: MigrationView): boolean {
   return (

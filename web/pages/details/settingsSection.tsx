@@ -8,15 +8,20 @@ export function SettingsSection({ view: { properties, option } }: { view: Migrat
   const settings: [string, string | undefined][] = [
     ['Migration option', option],
     ['Migration mode', p.migrationMode],
+    ['Worker group', p.migrationInstanceResourceId],
     ['Source server type', p.sourceType === undefined ? undefined : sourceTypeText(p.sourceType)],
     ['Source', p.sourceDbServerResourceId],
     ['Source, connected as', p.sourceDbServerFullyQualifiedDomainName],
     ['Source version', p.sourceDbServerMetadata?.version],
-    ['Source TLS', p.sourceTls?.mode],
+    ['Source TLS', tlsText(p.sourceTls)],
+    ['Source login', p.sourceAuth],
+    ['Source session options', p.sourceOptions],
     ['Target', p.targetDbServerFullyQualifiedDomainName],
     ['Target resource', p.targetDbServerResourceId],
     ['Target version', p.targetDbServerMetadata?.version],
-    ['Target TLS', p.targetTls?.mode],
+    ['Target TLS', tlsText(p.targetTls)],
+    ['Target login', p.targetAuth],
+    ['Target session options', p.targetOptions],
     ['Databases', names.length > 50 ? `${names.length} databases` : names.join(', ')],
     [
       'Renamed',
@@ -51,6 +56,17 @@ export function SettingsSection({ view: { properties, option } }: { view: Migrat
       </dl>
     </section>
   );
+}
+
+function tlsText(tls: { mode?: string; ca?: string; cert?: string } | undefined) {
+  if (tls === undefined) return undefined;
+  return [
+    tls.mode,
+    tls.ca === undefined ? undefined : 'certificate authorities given',
+    tls.cert === undefined ? undefined : 'client certificate',
+  ]
+    .filter((text) => text !== undefined)
+    .join(', ');
 }
 
 function yesNo(value: 'True' | 'False' | undefined): string | undefined {

@@ -4,22 +4,32 @@ import { listSourceDatabases } from '../../api/migrations.ts';
 import { EmptyState, Loading } from '../../components/emptyState.tsx';
 import { Checkbox } from '../../components/field.tsx';
 import { FailureNotice } from '../../components/notice.tsx';
+import { TextArea } from '../../components/textArea.tsx';
 import { countOf, formatBytes } from '../../formats/quantities.ts';
 import { scopeOf } from './draft.ts';
 import type { WizardDraft } from './draft.ts';
+import { hasProblems, selectionProblems, targetNameProblems } from './problems.ts';
+import { refusalText } from './refusals.ts';
 import { sourceProperties } from './requestBody.ts';
+import { linesOf } from './selection.ts';
+import { SelectionFields } from './selectionFields.tsx';
 import type { StepProps } from './wizardPage.tsx';
 import { StepActions } from './wizardSteps.tsx';
 
 /** As many are drawn at once; the search finds the others. */
 const MOST_SHOWN = 200;
 
-export function DatabasesStep({ draft, onChange, onNext, onBack }: StepProps) {
+export function DatabasesStep(props: StepProps) {
+  const { draft, refusals, onChange, onNext, onBack } = props;
   const { found, error, reload } = useSourceDatabases(draft);
   const chosen = new Set(draft.databases);
+  const isComplete =
+    chosen.size > 0 &&
+    !hasProblems(selectionProblems(draft)) &&
+    targetNameProblems(draft).size === 0;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    if (chosen.size > 0) onNext();
+    if (isComplete) onNext();
   };
   const bytes = (found ?? [])
     .filter(({ name }) => chosen.has(name))
@@ -34,6 +44,7 @@ export function DatabasesStep({ draft, onChange, onNext, onBack }: StepProps) {
               Try again
             </button>
           </div>
+          <NamesByHand names={draft.databases} onNames={(databases) => onChange({ databases })} />
         </>
       )}
       {found === undefined && error === undefined ? (
@@ -49,10 +60,29 @@ export function DatabasesStep({ draft, onChange, onNext, onBack }: StepProps) {
       <p class="choice-count" aria-live="polite">
         {chosen.size === 0
           ? 'Choose at least one database.'
-          : `${countOf(chosen.size, 'database')} chosen, ${formatBytes(bytes)}`}
+          : `${countOf(chosen.size, 'database')} chosen${found === undefined ? '' : `, ${formatBytes(bytes)}`}`}
       </p>
-      <StepActions nextText="Next: Summary" isDisabled={chosen.size === 0} onBack={onBack} />
+      <p class="field-error" aria-live="polite">
+        {refusalText(refusals, 'databases')}
+      </p>
+      <SelectionFields {...props} />
+      <StepActions nextText="Next: Summary" isDisabled={!isComplete} onBack={onBack} />
     </form>
+  );
+}
+
+/** For a source that this service cannot list, as only a worker group reaches it. */
+function NamesByHand(props: { names: readonly string[]; onNames: (names: string[]) => void }) {
+  const [text, setText] = useState(() => props.names.join('\n'));
+  return (
+    <TextArea
+      label="Or name the databases, one on each line"
+      value={text}
+      onValue={(value) => {
+        setText(value);
+        props.onNames(linesOf(value));
+      }}
+    />
   );
 }
 

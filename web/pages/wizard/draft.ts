@@ -7,10 +7,20 @@ export interface ServerDraft {
   user: string;
   /** In the memory of the page only, until the wizard is left. */
   password: string;
+  /** Entra: a token of the service's identity in place of a password. */
+  auth: 'Password' | 'Entra';
   tlsMode: string;
   /** PEM text of certificate authorities; empty: those of the service's system. */
   ca: string;
+  /** PEM text of the client's certificate; empty: it logs in without one. */
+  cert: string;
+  /** PEM text of that certificate's key: kept as the password is. */
+  key: string;
+  /** As libpq's `options`. */
+  options: string;
 }
+
+export type Side = 'source' | 'target';
 
 /** Everything that the wizard asks for. */
 export interface WizardDraft {
@@ -18,18 +28,30 @@ export interface WizardDraft {
   subscription: string;
   resourceGroup: string;
   server: string;
+  /** The id of a worker group; empty: the service itself carries the migration. */
+  workerGroup: string;
   sourceType: string;
   option: 'Validate' | 'Migrate' | 'ValidateAndMigrate';
   mode: 'Offline' | 'Online';
   source: ServerDraft;
   target: ServerDraft;
   databases: readonly string[];
+  /** By the name on the source, as typed in; kept for a database that is not chosen at the moment. */
+  targetNames: ReadonlyMap<string, string>;
+  /** Patterns, one on each line. */
+  includeTables: string;
+  excludeTables: string;
+  /** Empty: as the service decides. */
+  jobs: string;
   overwrite: boolean;
   migrateRoles: boolean;
   setUpReplication: boolean;
   fenceSource: boolean;
   replicaIdentityFull: boolean;
   verify: 'none' | 'counts' | 'hash';
+  dryRun: boolean;
+  /** Of the target's disk, in megabytes; empty: nobody knows, or Azure does. */
+  targetStorageMb: string;
 }
 
 export const STEPS = ['setup', 'source', 'target', 'databases', 'summary'] as const;
@@ -48,8 +70,12 @@ const NEW_SERVER: ServerDraft = {
   port: '5432',
   user: '',
   password: '',
+  auth: 'Password',
   tlsMode: 'prefer',
   ca: '',
+  cert: '',
+  key: '',
+  options: '',
 };
 
 /** A first name that nobody has: `migration-20261121-1504`. */
@@ -60,18 +86,25 @@ export function newDraft(now: Date): WizardDraft {
     subscription: LOCAL_SUBSCRIPTION,
     resourceGroup: LOCAL_RESOURCE_GROUP,
     server: 'target',
+    workerGroup: '',
     sourceType: 'OnPremises',
     option: 'ValidateAndMigrate',
     mode: 'Offline',
     source: NEW_SERVER,
     target: NEW_SERVER,
     databases: [],
+    targetNames: new Map(),
+    includeTables: '',
+    excludeTables: '',
+    jobs: '',
     overwrite: false,
     migrateRoles: false,
     setUpReplication: false,
     fenceSource: false,
     replicaIdentityFull: false,
     verify: 'none',
+    dryRun: false,
+    targetStorageMb: '',
   };
 }
 
@@ -84,75 +117,6 @@ export function keyOf(draft: WizardDraft): MigrationKey {
 }
 
 export function withoutSecrets(draft: WizardDraft): WizardDraft {
-  const clear = (server: ServerDraft): ServerDraft => ({ ...server, password: '' });
+  const clear = (server: ServerDraft): ServerDraft => ({ ...server, password: '', key: '' });
   return { ...draft, source: clear(draft.source), target: clear(draft.target) };
-}
-
-/** What is wrong, by field; the texts say how to put it right. */
-export type Problems<Field extends string> = Partial<Record<Field, string>>;
-
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const SERVER_NAME = /^(?=.{3,63}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
-const RESOURCE_GROUP = /^[\p{L}\p{N}_().-]{1,89}[\p{L}\p{N}_()-]$|^[\p{L}\p{N}_()-]$/u;
-
-export type SetupField = 'name' | 'server' | 'subscription' | 'resourceGroup';
-
-export function setupProblems(draft: WizardDraft): Problems<SetupField> {
-  return {
-    ...problem('name', nameProblem(draft.name)),
-    ...problem(
-      'server',
-      SERVER_NAME.test(draft.server)
-        ? undefined
-        : 'Use 3 to 63 letters, digits, and single hyphens between them.',
-    ),
-    ...problem(
-      'subscription',
-      GUID.test(draft.subscription) ? undefined : 'A subscription id is a GUID.',
-    ),
-    ...problem(
-      'resourceGroup',
-      RESOURCE_GROUP.test(draft.resourceGroup)
-        ? undefined
-        : 'Use letters, digits, and _ ( ) . - with no period at the end.',
-    ),
-  };
-}
-
-/** One rule at a time, the first that is broken: what to do next, as one types. */
-export function nameProblem(name: string): string | undefined {
-  if (name === '') return 'Give the migration a name.';
-  if (!/^[A-Za-z0-9-]*$/.test(name)) return 'Use letters, digits and hyphens only.';
-  if (name.startsWith('-')) return 'Do not begin with a hyphen.';
-  return name.length > 63 ? 'Use at most 63 characters.' : undefined;
-}
-
-export type ServerField = 'host' | 'port' | 'user';
-
-/** @param isHostNeeded A target of Azure is found by its name. */
-export function serverProblems(server: ServerDraft, isHostNeeded: boolean): Problems<ServerField> {
-  const port = /^\d{1,5}$/.test(server.port) ? Number(server.port) : 0;
-  const host = server.host.trim();
-  return {
-    ...problem(
-      'host',
-      host === ''
-        ? isHostNeeded
-          ? 'Say where the server is.'
-          : undefined
-        : /^[A-Za-z0-9._:-]{1,255}$/.test(host)
-          ? undefined
-          : 'Write a host name or an IP address, without port and user.',
-    ),
-    ...problem('port', port >= 1 && port <= 65_535 ? undefined : 'A port is 1 to 65535.'),
-    ...problem('user', server.user === '' ? 'Say who logs in.' : undefined),
-  };
-}
-
-function problem<Field extends string>(field: Field, text: string | undefined): Problems<Field> {
-  return text === undefined ? {} : ({ [field]: text } as Problems<Field>);
-}
-
-export function hasProblems(problems: Problems<string>): boolean {
-  return Object.keys(problems).length > 0;
 }

@@ -1,64 +1,91 @@
 import type { Properties } from '../../api/migrations.ts';
-import type { ServerDraft, WizardDraft } from './draft.ts';
+import type { ServerDraft, Side, WizardDraft } from './draft.ts';
+import { takesAuthorities, takesClientCertificate } from './problems.ts';
+import { linesOf, renamedDatabases } from './selection.ts';
 
 /** What leads to the source; also the body of a test of the connection. */
-export function sourceProperties({ source, sourceType }: WizardDraft): Properties {
+export function sourceProperties(draft: WizardDraft): Properties {
+  return { ...sourceAddress(draft), secretParameters: secretsOf(draft, ['source']) };
+}
+
+export function targetProperties(draft: WizardDraft): Properties {
+  return { ...targetAddress(draft), secretParameters: secretsOf(draft, ['target']) };
+}
+
+/**
+ * The body of the PUT: what `pgmove migrate` and `pgmove validate` send for the same options. What
+ * is left at its default is left out, as there.
+ */
+export function migrationProperties(draft: WizardDraft): Properties {
+  const isOnline = draft.mode === 'Online';
+  const isMoving = draft.option !== 'Validate';
+  const isValidating = draft.option !== 'Migrate';
+  const renamed = renamedDatabases(draft);
+  const include = linesOf(draft.includeTables);
+  const exclude = linesOf(draft.excludeTables);
+  const [jobs, storage] = [draft.jobs.trim(), draft.targetStorageMb.trim()];
+  const workerGroup = draft.workerGroup.trim();
+  return {
+    ...sourceAddress(draft),
+    ...targetAddress(draft),
+    ...(workerGroup === '' ? {} : { migrationInstanceResourceId: workerGroup }),
+    migrationMode: draft.mode,
+    migrationOption: draft.option,
+    dbsToMigrate: draft.databases,
+    ...(renamed.length === 0 ? {} : { targetDbNames: Object.fromEntries(renamed) }),
+    ...(include.length === 0 ? {} : { includeTables: include }),
+    ...(exclude.length === 0 ? {} : { excludeTables: exclude }),
+    ...(jobs === '' ? {} : { jobs: Number(jobs) }),
+    startDataMigration: 'True',
+    overwriteDbsInTarget: draft.overwrite ? 'True' : 'False',
+    ...when(draft.migrateRoles, 'migrateRoles'),
+    ...(isMoving ? { verify: draft.verify } : {}),
+    ...when(isValidating && draft.dryRun, 'dryRunSchema'),
+    ...(isValidating && storage !== '' ? { targetStorageMb: Number(storage) } : {}),
+    ...when(isOnline && draft.setUpReplication, 'setupLogicalReplicationOnSourceDbIfNeeded'),
+    ...when(isOnline && isMoving && draft.fenceSource, 'fenceSource'),
+    ...when(isOnline && draft.replicaIdentityFull, 'setReplicaIdentityFull'),
+    secretParameters: secretsOf(draft, ['source', 'target']),
+  };
+}
+
+function sourceAddress({ source, sourceType }: WizardDraft): Properties {
   const address = addressOf(source);
   return {
     sourceType,
     sourceDbServerResourceId: `${address}@${source.user}`,
     sourceDbServerFullyQualifiedDomainName: address,
-    sourceTls: tlsOf(source),
-    secretParameters: {
-      adminCredentials: { sourceServerPassword: source.password },
-      sourceServerUsername: source.user,
-    },
+    ...sideProperties('source', source),
   };
 }
 
-export function targetProperties({ target }: WizardDraft): Properties {
+function targetAddress({ target }: WizardDraft): Properties {
   return {
     // Without a host the service takes that of the Azure server.
     ...(target.host.trim() === ''
       ? {}
       : { targetDbServerFullyQualifiedDomainName: addressOf(target) }),
-    targetTls: tlsOf(target),
-    secretParameters: {
-      adminCredentials: { targetServerPassword: target.password },
-      targetServerUsername: target.user,
-    },
+    ...sideProperties('target', target),
   };
 }
 
-/** The body of the PUT. */
-export function migrationProperties(draft: WizardDraft): Properties {
-  const { source, target, mode } = draft;
-  const isMoving = draft.option !== 'Validate';
+function sideProperties(side: Side, server: ServerDraft): Properties {
+  const options = server.options.trim();
   return {
-    ...sourceProperties(draft),
-    ...targetProperties(draft),
-    migrationMode: mode,
-    migrationOption: draft.option,
-    dbsToMigrate: draft.databases,
-    startDataMigration: 'True',
-    overwriteDbsInTarget: booleanText(draft.overwrite),
-    migrateRoles: booleanText(draft.migrateRoles),
-    ...(isMoving && draft.verify !== 'none' ? { verify: draft.verify } : {}),
-    ...(mode === 'Online'
-      ? {
-          setupLogicalReplicationOnSourceDbIfNeeded: booleanText(draft.setUpReplication),
-          fenceSource: booleanText(draft.fenceSource),
-          setReplicaIdentityFull: booleanText(draft.replicaIdentityFull),
-        }
-      : {}),
-    secretParameters: {
-      adminCredentials: {
-        sourceServerPassword: source.password,
-        targetServerPassword: target.password,
-      },
-      sourceServerUsername: source.user,
-      targetServerUsername: target.user,
-    },
+    [`${side}Tls`]: tlsOf(server),
+    ...(server.auth === 'Entra' ? { [`${side}Auth`]: 'Entra' } : {}),
+    ...(options === '' ? {} : { [`${side}Options`]: options }),
+  };
+}
+
+/** A side that logs in with a token has no password. */
+function secretsOf(draft: WizardDraft, sides: readonly Side[]): Properties {
+  const passwords = sides.filter((side) => draft[side].auth === 'Password');
+  return {
+    adminCredentials: Object.fromEntries(
+      passwords.map((side) => [`${side}ServerPassword`, draft[side].password]),
+    ),
+    ...Object.fromEntries(sides.map((side) => [`${side}ServerUsername`, draft[side].user])),
   };
 }
 
@@ -68,10 +95,18 @@ export function addressOf({ host, port }: Pick<ServerDraft, 'host' | 'port'>): s
   return name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
 }
 
-function tlsOf({ tlsMode, ca }: ServerDraft): Properties {
-  return { mode: tlsMode, ...(ca.trim() === '' ? {} : { ca: ca.trim() }) };
+/** Only what the form shows for the mode. */
+function tlsOf({ tlsMode, ...pem }: ServerDraft): Properties {
+  const [ca, cert, key] = [pem.ca.trim(), pem.cert.trim(), pem.key.trim()];
+  const hasClient = takesClientCertificate(tlsMode);
+  return {
+    mode: tlsMode,
+    ...(ca !== '' && takesAuthorities(tlsMode) ? { ca } : {}),
+    ...(cert !== '' && hasClient ? { cert } : {}),
+    ...(key !== '' && hasClient ? { key } : {}),
+  };
 }
 
-function booleanText(value: boolean): 'True' | 'False' {
-  return value ? 'True' : 'False';
+function when(isWanted: boolean, property: string): Properties {
+  return isWanted ? { [property]: 'True' } : {};
 }

@@ -3,11 +3,20 @@ import { TLS_MODES } from '../../../shared/api/vocabulary.ts';
 import type { ServerConnectivity } from '../../api/connectivity.ts';
 import { testConnectivity } from '../../api/migrations.ts';
 import { announce } from '../../components/announcer.tsx';
+import { Disclosure } from '../../components/disclosure.tsx';
 import { PasswordField, SelectField, TextField } from '../../components/field.tsx';
 import { FailureNotice } from '../../components/notice.tsx';
+import { PemField } from '../../components/textArea.tsx';
 import { ConnectionResult } from './connectionResult.tsx';
-import { hasProblems, scopeOf, serverProblems, STEP_TITLES, STEPS } from './draft.ts';
-import type { ServerDraft, ServerField } from './draft.ts';
+import { scopeOf, STEP_TITLES, STEPS } from './draft.ts';
+import type { ServerDraft, Side } from './draft.ts';
+import {
+  hasProblems,
+  serverProblems,
+  takesAuthorities,
+  takesClientCertificate,
+} from './problems.ts';
+import { refusalText } from './refusals.ts';
 import { sourceProperties, targetProperties } from './requestBody.ts';
 import type { StepProps } from './wizardPage.tsx';
 import { StepActions } from './wizardSteps.tsx';
@@ -21,23 +30,31 @@ const TLS_TEXTS: Readonly<Record<string, string>> = {
   'verify-full': 'verify-full: encrypted, certificate and host name checked',
 };
 
-type Side = 'source' | 'target';
+const LOGINS = [
+  { value: 'Password', text: 'Password' },
+  { value: 'Entra', text: "Microsoft Entra, the service's identity" },
+] as const;
 
-export function ServerStep({ side, draft, onChange, onNext, onBack }: StepProps & { side: Side }) {
+export function ServerStep(props: StepProps & { side: Side }) {
+  const { side, draft, refusals, onChange, onNext, onBack } = props;
   const server = draft[side];
-  const [isTouched, setTouched] = useState<ReadonlySet<string>>(new Set());
-  const test = useConnectionTest(side, draft);
+  const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
+  const test = useConnectionTest(props);
   const problems = serverProblems(server, side === 'source');
   const change = (changed: Partial<ServerDraft>) => onChange({ [side]: { ...server, ...changed } });
-  const field = (name: ServerField) => ({
-    error: isTouched.has(name) ? problems[name] : undefined,
-    value: server[name],
-    onValue: (value: string) => {
-      setTouched(new Set([...isTouched, name]));
-      change({ [name]: value });
-    },
-  });
-  const showProblems = () => setTouched(new Set(['host', 'port', 'user']));
+  const field = <Name extends keyof ServerDraft>(name: Name) => {
+    const known: Readonly<Record<string, string | undefined>> = problems;
+    return {
+      error:
+        (touched.has(name) ? known[name] : undefined) ?? refusalText(refusals, `${side}.${name}`),
+      value: server[name],
+      onValue: (value: string) => {
+        setTouched(new Set([...touched, name]));
+        change({ [name]: value });
+      },
+    };
+  };
+  const showProblems = () => setTouched(new Set(Object.keys(server)));
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     showProblems();
@@ -66,31 +83,75 @@ export function ServerStep({ side, draft, onChange, onNext, onBack }: StepProps 
         />
         <TextField label="Port" inputMode="numeric" isRequired {...field('port')} />
       </div>
-      <TextField label="User" isRequired {...field('user')} />
-      <PasswordField
-        label="Password"
-        hint="Sent to the service only; this page forgets it when you leave the wizard."
-        value={server.password}
-        onValue={(password) => change({ password })}
-      />
+      <div class="wizard-pair">
+        <TextField label="User" isRequired {...field('user')} />
+        <SelectField
+          label="Login"
+          choices={LOGINS}
+          {...field('auth')}
+          onValue={(auth) =>
+            // A password that is not needed is not kept.
+            change(
+              auth === 'Entra'
+                ? { auth, password: '', tlsMode: 'verify-full' }
+                : { auth: 'Password' },
+            )
+          }
+        />
+      </div>
+      {server.auth === 'Entra' ? (
+        <p class="field-hint">
+          The service logs in with a token of its own identity, of which the user has the name. For
+          servers in Azure only, with the TLS mode verify-full.
+        </p>
+      ) : (
+        <PasswordField
+          label="Password"
+          hint="Sent to the service only; this page forgets it when you leave the wizard."
+          {...field('password')}
+        />
+      )}
       <SelectField
         label="TLS mode"
-        value={server.tlsMode}
         choices={TLS_MODES.map((value) => ({ value, text: TLS_TEXTS[value] ?? value }))}
-        onValue={(tlsMode) => change({ tlsMode })}
+        {...field('tlsMode')}
+        onValue={(tlsMode) =>
+          change({ tlsMode, ...(takesClientCertificate(tlsMode) ? {} : { key: '' }) })
+        }
       />
-      {server.tlsMode.startsWith('verify') ? (
-        <label class="field">
-          <span class="field-label">Certificate authorities (PEM), if not the system's</span>
-          <textarea
-            class="input"
-            rows={4}
-            spellcheck={false}
-            value={server.ca}
-            onInput={(event) => change({ ca: event.currentTarget.value })}
-          />
-        </label>
+      {takesAuthorities(server.tlsMode) ? (
+        <PemField label="Certificate authorities (PEM), if not the system's" {...field('ca')} />
       ) : null}
+      <Disclosure
+        title="Advanced: client certificate, session options"
+        isFilled={[server.cert, server.key, server.options].some((text) => text !== '')}
+        hasProblem={(['cert', 'key', 'options'] as const).some(
+          (name) => field(name).error !== undefined,
+        )}
+      >
+        {takesClientCertificate(server.tlsMode) ? (
+          <>
+            <PemField
+              label="Client certificate (PEM)"
+              hint="For a server whose pg_hba.conf asks for one."
+              {...field('cert')}
+            />
+            <PemField
+              label="Key of the client certificate (PEM)"
+              hint="Without a passphrase. Sent to the service only; this page forgets it when you leave the wizard."
+              isSecret
+              {...field('key')}
+            />
+          </>
+        ) : (
+          <p class="muted">A client certificate needs a connection that is encrypted.</p>
+        )}
+        <TextField
+          label="Session options"
+          hint="As libpq's options: -c name=value"
+          {...field('options')}
+        />
+      </Disclosure>
       <div class="test-connection">
         <button
           type="button"
@@ -103,13 +164,19 @@ export function ServerStep({ side, draft, onChange, onNext, onBack }: StepProps 
         >
           {test.isBusy ? 'Connecting …' : 'Test connection'}
         </button>
+        {draft.workerGroup.trim() === '' ? null : (
+          <p class="field-hint">
+            The test runs from this service, not from the worker group {draft.workerGroup.trim()}: a
+            server that only the group reaches fails it, and you may continue.
+          </p>
+        )}
         {test.result === undefined ? null : (
           <ConnectionResult result={test.result} isOnline={draft.mode === 'Online'} side={side} />
         )}
         {test.error === undefined ? null : (
           <FailureNotice title="The connection could not be tested" error={test.error} />
         )}
-        {test.result?.reachable === false ? (
+        {test.result?.reachable === false && !hasProblems(problems) ? (
           <button type="button" class="button button-small" onClick={onNext}>
             Continue anyway
           </button>
@@ -129,7 +196,7 @@ interface ConnectionTest {
   run: () => Promise<boolean>;
 }
 
-function useConnectionTest(side: Side, draft: StepProps['draft']): ConnectionTest {
+function useConnectionTest({ side, draft, onRefused }: StepProps & { side: Side }): ConnectionTest {
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<{
     of: ServerDraft;
@@ -148,6 +215,7 @@ function useConnectionTest(side: Side, draft: StepProps['draft']): ConnectionTes
       return result?.reachable === true;
     } catch (error) {
       setOutcome({ of: server, error });
+      onRefused(error);
       return false;
     } finally {
       setBusy(false);

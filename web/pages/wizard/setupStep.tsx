@@ -2,10 +2,13 @@ import { useEffect, useState } from 'preact/hooks';
 import { SOURCE_TYPES } from '../../../shared/api/vocabulary.ts';
 import { failureLines } from '../../api/failure.ts';
 import { checkName } from '../../api/migrations.ts';
+import { Disclosure } from '../../components/disclosure.tsx';
 import { RadioGroup, SelectField, TextField } from '../../components/field.tsx';
 import { sourceTypeText } from '../../formats/states.ts';
-import { hasProblems, scopeOf, setupProblems } from './draft.ts';
+import { scopeOf } from './draft.ts';
 import type { WizardDraft } from './draft.ts';
+import { hasProblems, setupProblems } from './problems.ts';
+import { refusalText } from './refusals.ts';
 import type { StepProps } from './wizardPage.tsx';
 import { StepActions } from './wizardSteps.tsx';
 
@@ -39,7 +42,7 @@ const MODES = [
   },
 ] as const;
 
-export function SetupStep({ draft, onChange, onNext }: StepProps) {
+export function SetupStep({ draft, refusals, onChange, onNext }: StepProps) {
   const problems = setupProblems(draft);
   const availability = useAvailability(draft, hasProblems(problems));
   const submit = (event: SubmitEvent) => {
@@ -55,7 +58,7 @@ export function SetupStep({ draft, onChange, onNext }: StepProps) {
             ? 'This name is free.'
             : 'Letters, digits and hyphens; unique for the target server.'
         }
-        error={problems.name ?? availability.problem}
+        error={problems.name ?? availability.problem ?? refusalText(refusals, 'name')}
         value={draft.name}
         onValue={(name) => onChange({ name })}
         isRequired
@@ -80,41 +83,50 @@ export function SetupStep({ draft, onChange, onNext }: StepProps) {
         choices={MODES}
         onValue={(mode) => onChange({ mode: mode as WizardDraft['mode'] })}
       />
-      <details class="disclosure" open={problemsInside(problems)}>
-        <summary>Target resource: {draft.server}</summary>
-        <div class="wizard-form">
-          <TextField
-            label="Target server name"
-            hint="In Azure the name of the Flexible Server; elsewhere any name for the target."
-            error={problems.server}
-            value={draft.server}
-            onValue={(server) => onChange({ server })}
-          />
-          <TextField
-            label="Subscription id"
-            error={problems.subscription}
-            value={draft.subscription}
-            onValue={(subscription) => onChange({ subscription })}
-          />
-          <TextField
-            label="Resource group"
-            error={problems.resourceGroup}
-            value={draft.resourceGroup}
-            onValue={(resourceGroup) => onChange({ resourceGroup })}
-          />
-        </div>
-      </details>
+      <Disclosure
+        title={`Target resource: ${draft.server}`}
+        isFilled={false}
+        hasProblem={[problems.server, problems.subscription, problems.resourceGroup].some(Boolean)}
+      >
+        <TextField
+          label="Target server name"
+          hint="In Azure the name of the Flexible Server; elsewhere any name for the target."
+          error={problems.server}
+          value={draft.server}
+          onValue={(server) => onChange({ server })}
+        />
+        <TextField
+          label="Subscription id"
+          error={problems.subscription}
+          value={draft.subscription}
+          onValue={(subscription) => onChange({ subscription })}
+        />
+        <TextField
+          label="Resource group"
+          error={problems.resourceGroup}
+          value={draft.resourceGroup}
+          onValue={(resourceGroup) => onChange({ resourceGroup })}
+        />
+      </Disclosure>
+      <Disclosure
+        title="Advanced: worker group"
+        isFilled={draft.workerGroup !== ''}
+        hasProblem={refusalText(refusals, 'workerGroup') !== undefined}
+      >
+        <TextField
+          label="Worker group"
+          hint="The id of the deployment that carries the migration (PGMOVE_RUNTIME, migrationInstanceResourceId), for servers that only it reaches. Empty: the service itself."
+          error={refusalText(refusals, 'workerGroup')}
+          value={draft.workerGroup}
+          onValue={(workerGroup) => onChange({ workerGroup })}
+        />
+      </Disclosure>
       <StepActions
         nextText="Next: Source server"
         isDisabled={hasProblems(problems) || availability.state !== 'free'}
       />
     </form>
   );
-}
-
-function problemsInside(problems: ReturnType<typeof setupProblems>): true | undefined {
-  const { server, subscription, resourceGroup } = problems;
-  return [server, subscription, resourceGroup].some((text) => text !== undefined) || undefined;
 }
 
 interface Availability {

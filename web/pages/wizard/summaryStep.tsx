@@ -2,13 +2,17 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { createMigration } from '../../api/migrations.ts';
 import { announce } from '../../components/announcer.tsx';
-import { Checkbox, SelectField } from '../../components/field.tsx';
 import { FailureNotice } from '../../components/notice.tsx';
 import { migrationTypeText, sourceTypeText } from '../../formats/states.ts';
 import { detailsHref } from '../../routing.ts';
-import { keyOf } from './draft.ts';
-import type { ServerDraft, WizardDraft } from './draft.ts';
+import { keyOf, STEP_TITLES, STEPS } from './draft.ts';
+import type { ServerDraft, StepId } from './draft.ts';
+import { storageProblem, takesAuthorities, takesClientCertificate } from './problems.ts';
+import { refusalsOf } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
 import { addressOf, migrationProperties } from './requestBody.ts';
+import { linesOf, targetNameOf } from './selection.ts';
+import { SummaryOptions } from './summaryOptions.tsx';
 import type { StepProps } from './wizardPage.tsx';
 import { StepActions } from './wizardSteps.tsx';
 
@@ -18,11 +22,17 @@ type SummaryStepProps = StepProps & {
   onCreated: (href: string) => void;
 };
 
-export function SummaryStep({ draft, onChange, onBack, onStep, onCreated }: SummaryStepProps) {
+/** Of a list, as many are named one by one. */
+const MOST_NAMED = 20;
+
+export function SummaryStep(props: SummaryStepProps) {
+  const { draft, onBack, onStep, onCreated, onRefused } = props;
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  const change = (step: StepId) => () => onStep(STEPS.indexOf(step));
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
+    if (storageProblem(draft) !== undefined) return;
     setBusy(true);
     setError(undefined);
     try {
@@ -31,31 +41,51 @@ export function SummaryStep({ draft, onChange, onBack, onStep, onCreated }: Summ
       onCreated(detailsHref(keyOf(draft)));
     } catch (failure) {
       setError(failure);
+      onRefused(failure);
       setBusy(false);
     }
   };
   return (
     <form class="wizard-form" noValidate onSubmit={(event) => void submit(event)}>
       <dl class="summary">
-        <Part name="Name" onEdit={() => onStep(0)}>
+        <Part name="Name" onEdit={change('setup')}>
           {draft.name}
         </Part>
-        <Part name="Kind" onEdit={() => onStep(0)}>
+        <Part name="Kind" onEdit={change('setup')}>
           {draft.mode}, {migrationTypeText(draft.option).toLowerCase()}
         </Part>
-        <Part name="Source" onEdit={() => onStep(1)}>
+        {draft.workerGroup.trim() === '' ? null : (
+          <Part name="Worker group" onEdit={change('setup')}>
+            {draft.workerGroup.trim()}
+          </Part>
+        )}
+        <Part name="Source" onEdit={change('source')}>
           <ServerText server={draft.source} /> ({sourceTypeText(draft.sourceType)})
         </Part>
-        <Part name="Target" onEdit={() => onStep(2)}>
+        <Part name="Target" onEdit={change('target')}>
           <ServerText server={draft.target} fallback={draft.server} />
         </Part>
-        <Part name="Databases" onEdit={() => onStep(3)}>
-          <DatabaseNames names={draft.databases} />
+        <Part name="Databases" onEdit={change('databases')}>
+          <ListText
+            texts={draft.databases.map((name) => renamed(name, targetNameOf(draft, name)))}
+          />
+        </Part>
+        <Part name="Tables" onEdit={change('databases')}>
+          <TablesText
+            include={linesOf(draft.includeTables)}
+            exclude={linesOf(draft.excludeTables)}
+          />
+        </Part>
+        <Part name="Parallel jobs" onEdit={change('databases')}>
+          {draft.jobs.trim() === '' ? 'As the service decides' : draft.jobs.trim()}
         </Part>
       </dl>
-      <Options draft={draft} onChange={onChange} />
+      <SummaryOptions {...props} />
       {error === undefined ? null : (
-        <FailureNotice title="The migration was not started" error={error} />
+        <>
+          <FailureNotice title="The migration was not started" error={error} />
+          <RefusedFields refusals={refusalsOf(error, draft)} onStep={onStep} />
+        </>
       )}
       <StepActions
         nextText={draft.option === 'Validate' ? 'Start validation' : 'Start migration'}
@@ -86,77 +116,67 @@ function Part(props: { name: string; onEdit: () => void; children: ComponentChil
   );
 }
 
+/** Ways to the fields that the service has named. */
+function RefusedFields(props: {
+  refusals: readonly Refusal[];
+  onStep: SummaryStepProps['onStep'];
+}) {
+  const elsewhere = props.refusals.filter(({ step }) => step !== 'summary');
+  if (elsewhere.length === 0) return null;
+  return (
+    <ul class="plain-list">
+      {elsewhere.map(({ step, field, label }) => (
+        <li key={field}>
+          <button
+            type="button"
+            class="button button-small"
+            onClick={() => props.onStep(STEPS.indexOf(step))}
+          >
+            {STEP_TITLES[step]}: {label}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function ServerText({ server, fallback }: { server: ServerDraft; fallback?: string }) {
   const address = server.host.trim() === '' ? fallback : addressOf(server);
+  const { user, auth, tlsMode, options } = server;
+  const hasAuthorities = server.ca.trim() !== '' && takesAuthorities(tlsMode);
+  const hasCertificate = server.cert.trim() !== '' && takesClientCertificate(tlsMode);
   return (
     <>
-      {server.user} at {address}, TLS {server.tlsMode}
+      {user} at {address}, TLS {tlsMode}
+      {auth === 'Entra' ? ', login with Entra' : ''}
+      {hasAuthorities ? ', certificate authorities of yours' : ''}
+      {hasCertificate ? ', client certificate' : ''}
+      {options.trim() === '' ? '' : `, options ${options.trim()}`}
     </>
   );
 }
 
-function DatabaseNames({ names }: { names: readonly string[] }) {
-  const shown = names.slice(0, 20).join(', ');
-  return <>{names.length > 20 ? `${shown} and ${names.length - 20} more` : shown}</>;
+function TablesText(props: { include: readonly string[]; exclude: readonly string[] }) {
+  const { include, exclude } = props;
+  return (
+    <>
+      {include.length === 0 ? 'All' : 'Only '}
+      <ListText texts={include} />
+      {exclude.length === 0 ? null : (
+        <>
+          , without <ListText texts={exclude} />
+        </>
+      )}
+    </>
+  );
 }
 
-function Options({ draft, onChange }: Pick<SummaryStepProps, 'draft' | 'onChange'>) {
-  const isMoving = draft.option !== 'Validate';
-  if (!isMoving && draft.mode === 'Offline') return null;
-  return (
-    <fieldset class="fieldset">
-      <legend class="field-label">Options</legend>
-      <div class="stack">
-        {isMoving ? (
-          <>
-            <Checkbox
-              label="Overwrite target databases that have objects"
-              hint="Without it the migration waits for your confirmation."
-              isChecked={draft.overwrite}
-              onChecked={(overwrite) => onChange({ overwrite })}
-            />
-            <Checkbox
-              label="Migrate roles and their memberships"
-              isChecked={draft.migrateRoles}
-              onChecked={(migrateRoles) => onChange({ migrateRoles })}
-            />
-          </>
-        ) : null}
-        {draft.mode === 'Online' ? (
-          <>
-            <Checkbox
-              label="Set up logical replication on the source if needed"
-              hint="A change of wal_level needs a restart of the source."
-              isChecked={draft.setUpReplication}
-              onChecked={(setUpReplication) => onChange({ setUpReplication })}
-            />
-            <Checkbox
-              label="REPLICA IDENTITY FULL for tables without a key"
-              hint="For the time of the migration; without it such tables are refused."
-              isChecked={draft.replicaIdentityFull}
-              onChecked={(replicaIdentityFull) => onChange({ replicaIdentityFull })}
-            />
-            <Checkbox
-              label="Close the source at the cutover"
-              hint="Nobody but the migration can write any more; it stays closed after a success."
-              isChecked={draft.fenceSource}
-              onChecked={(fenceSource) => onChange({ fenceSource })}
-            />
-          </>
-        ) : null}
-        {isMoving ? (
-          <SelectField
-            label="Comparison after the copy"
-            value={draft.verify}
-            choices={[
-              { value: 'none', text: 'None' },
-              { value: 'counts', text: 'Row counts' },
-              { value: 'hash', text: 'Every row, by hash' },
-            ]}
-            onValue={(verify) => onChange({ verify: verify as WizardDraft['verify'] })}
-          />
-        ) : null}
-      </div>
-    </fieldset>
-  );
+function ListText({ texts }: { texts: readonly string[] }) {
+  const shown = texts.slice(0, MOST_NAMED).join(', ');
+  const more = texts.length - MOST_NAMED;
+  return <>{more > 0 ? `${shown} and ${more} more` : shown}</>;
+}
+
+function renamed(source: string, target: string): string {
+  return source === target ? source : `${source} → ${target}`;
 }
