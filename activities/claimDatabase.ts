@@ -1,4 +1,4 @@
-import type { DatabaseRecord } from '../shared/contracts/records.ts';
+import { claimNextDatabase } from './steps/claimNextDatabase.ts';
 import { defineActivity } from './steps/defineActivity.ts';
 
 /**
@@ -7,25 +7,11 @@ import { defineActivity } from './steps/defineActivity.ts';
  */
 defineActivity(
   'claimDatabase',
-  async ({ ref, owner, lane, sequence }, env) => {
-    const online = env.record.spec.mode === 'Online';
-    const rows = await env.stores.databases.list(ref.id);
-    const mine = rows.find(
-      ({ claim }) => claim?.owner === owner && claim.lane === lane && claim.sequence === sequence,
-    );
-    if (mine !== undefined) {
-      return { database: mine.database, isFresh: mine.generation === 0, online };
-    }
-    const isFree = (row: DatabaseRecord) => row.state !== 'Succeeded' && row.claim?.owner !== owner;
-    for (const { database, generation } of rows.filter(isFree).sort((a, b) => a.order - b.order)) {
-      let isTaken = false;
-      await env.stores.databases.update(ref.id, database, (row) => {
-        isTaken = isFree(row);
-        return isTaken ? { record: { ...row, claim: { owner, lane, sequence } } } : undefined;
-      });
-      if (isTaken) return { database, isFresh: generation === 0, online };
-    }
-    return { database: null };
+  async ({ ref, owner, lane, sequence }, { stores, record }) => {
+    const claimed = await claimNextDatabase(stores, ref.id, { owner, lane, sequence });
+    if (claimed === undefined) return { database: null };
+    const { database, generation } = claimed;
+    return { database, isFresh: generation === 0, online: record.spec.mode === 'Online' };
   },
   // A database that is canceled alone, or all of them, still get their end from their own flow.
   { evenWhenCanceled: true },

@@ -13,9 +13,9 @@ import type {
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
 import { newCopyWork, newTableRecord } from '../../shared/contracts/newRows.ts';
 import type { TableRecord } from '../../shared/contracts/records.ts';
-import { planBatches } from '../../shared/pg/copy/plan.ts';
 import { runtime } from '../../shared/state/runtime.ts';
 import type { Runtime } from '../../shared/state/runtime.ts';
+import { plansOf } from './plans.ts';
 import { tablesOf } from './sizes.ts';
 import type { Size } from './sizes.ts';
 import { countInto } from './statistics.ts';
@@ -32,7 +32,6 @@ interface Simulation {
 const simulation = JSON.parse(process.env['PGMOVE_SIMULATION'] ?? '{}') as Simulation;
 countInto(simulation.statistics, simulation.ports);
 
-const INDEX_UNITS_FROM_BYTES = 32 * 1024 * 1024;
 const BLOBS_AT_ONCE = 16;
 
 function fake<Name extends ActivityName>(
@@ -90,20 +89,13 @@ fake('copySchema', nothing);
 fake('planCopy', async (input, { stores }) => {
   const { ref, database, generation, snapshot, jobs, owner } = input;
   const tables = tablesOf(simulation.size);
-  const batches = planBatches(tables, { jobs, serverVersion: 170000 });
-  for (let first = 0; first < batches.length; first += BLOBS_AT_ONCE) {
-    const some = batches.slice(first, first + BLOBS_AT_ONCE).map((batch, offset) => {
-      const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES;
-      const plan: BatchPlan = {
-        batch,
-        indexWork: [],
-        hasIndexUnits: batch.kind === 'part' || isLarge,
-        hasManyIndexes: true,
-        indexMemoryMb: 64,
-        defaultSearchPath: '',
-      };
-      return stores.blobs.putJson(batchPath(ref.id, database, generation, first + offset), plan);
-    });
+  const plans = plansOf(tables, jobs);
+  for (let first = 0; first < plans.length; first += BLOBS_AT_ONCE) {
+    const some = plans
+      .slice(first, first + BLOBS_AT_ONCE)
+      .map((plan, offset) =>
+        stores.blobs.putJson(batchPath(ref.id, database, generation, first + offset), plan),
+      );
     await Promise.all(some);
   }
   const rows = tables.map(({ oid, schema, name, bytes }) => {
@@ -111,7 +103,7 @@ fake('planCopy', async (input, { stores }) => {
     return newTableRecord({ tableId, schema, table: name, bytesTotal: bytes, partCount: 1 });
   });
   await stores.tables.putMany(ref.id, database, rows);
-  const batchCount = batches.length;
+  const batchCount = plans.length;
   const reportedOn = new Date().toISOString();
   await stores.copyWork.put(
     newCopyWork(
@@ -122,7 +114,7 @@ fake('planCopy', async (input, { stores }) => {
   await stores.databases.update(ref.id, database, (row) => ({
     record: { ...row, operation: 'Copying tables', tablesTotal: tables.length },
   }));
-  return { laneCount: Math.max(1, Math.min(jobs, batches.length)) };
+  return { laneCount: Math.max(1, Math.min(jobs, plans.length)) };
 });
 
 async function planOf(

@@ -2,29 +2,50 @@
  * `npm run simulate -- [--databases N] [--tables N] [--terabytes N] [--jobs N] [--indexes N]`: prints what a
  * migration of that size costs; see simulate.ts.
  */
-import { parseArgs } from 'node:util';
+import { parseSimulationArguments, USAGE } from './arguments.ts';
+import { simulationViewFor } from './progress.ts';
 import { report } from './report.ts';
 import { simulate } from './simulate.ts';
+import type { SimulationOptions } from './simulate.ts';
 
-const TERABYTE = 1e12;
+const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
 
-const { values } = parseArgs({
-  options: {
-    databases: { type: 'string', default: '100' },
-    tables: { type: 'string', default: '10000' },
-    terabytes: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: '16' },
-    indexes: { type: 'string', default: '2' },
-  },
-});
-const outcome = await simulate({
-  size: {
-    databases: Number(values.databases),
-    tables: Number(values.tables),
-    bytes: Number(values.terabytes) * TERABYTE,
-  },
-  jobs: Number(values.jobs),
-  indexes: Number(values.indexes),
-});
-process.stdout.write(report(outcome));
-if (outcome.state !== 'Succeeded') process.exitCode = 1;
+/** As shells count a death by these. */
+const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+async function main(): Promise<number> {
+  let wanted: SimulationOptions | undefined;
+  try {
+    wanted = parseSimulationArguments(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return EXIT.usage;
+  }
+  if (wanted === undefined) {
+    process.stdout.write(USAGE);
+    return EXIT.fine;
+  }
+  let endedBy: keyof typeof EXIT_OF_SIGNAL | undefined;
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    // A second one changes nothing: what was started is killed at once, and that does not take long.
+    process.on(name, () => {
+      endedBy ??= name;
+      interrupt.abort();
+    });
+  }
+  const view = simulationViewFor(process.stderr);
+  try {
+    const outcome = await simulate({ ...wanted, signal: interrupt.signal, view });
+    view.end();
+    process.stdout.write(report(outcome));
+    return outcome.state === 'Succeeded' ? EXIT.fine : EXIT.failed;
+  } catch (error) {
+    view.end();
+    if (endedBy === undefined) throw error;
+    process.stderr.write('stopped; the host, the storage and the folder are removed\n');
+    return EXIT_OF_SIGNAL[endedBy];
+  }
+}
+
+process.exitCode = await main();

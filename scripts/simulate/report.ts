@@ -1,5 +1,5 @@
 import type { Size } from './sizes.ts';
-import type { Statistics } from './statistics.ts';
+import type { Requests, Statistics } from './statistics.ts';
 
 export interface Outcome {
   size: Size;
@@ -16,7 +16,6 @@ export function report({ size, jobs, state, seconds, counted }: Outcome): string
   const activities = calls.filter(([, { events }]) => !isOrchestrator(events));
   const orchestrators = calls.filter(([, { events }]) => isOrchestrator(events));
   const requests = Object.entries(counted.requests).toSorted(([, a], [, b]) => b.count - a.count);
-  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   const lines = [
     `${size.databases} databases, ${size.tables} tables, ${size.bytes / 1e12} TB, ${jobs} jobs: ${state} after ${seconds.toFixed(0)} s, of which the host computed ${counted.cpuSeconds.toFixed(0)} s`,
     '',
@@ -32,13 +31,24 @@ export function report({ size, jobs, state, seconds, counted }: Outcome): string
         `| ${name} | ${count} | ${events} | ${longestHistory} | ${(bytes / 1e6).toFixed(1)} |`,
     ),
     '',
-    '| requests to the storage | count | MB sent |',
-    '| --- | ---: | ---: |',
-    ...requests.map(
-      ([name, { count, bytesSent }]) => `| ${name} | ${count} | ${(bytesSent / 1e6).toFixed(1)} |`,
-    ),
-    `| all | ${sum(requests.map(([, { count }]) => count))} | ${(sum(requests.map(([, { bytesSent }]) => bytesSent)) / 1e6).toFixed(1)} |`,
+    '| requests to the storage | count | MB sent | MB received |',
+    '| --- | ---: | ---: | ---: |',
+    ...requests.map(([name, one]) => `| ${name} | ${figuresOf([one])} |`),
+    `| all | ${figuresOf(Object.values(counted.requests))} |`,
     '',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function figuresOf(requests: readonly Requests[]): string {
+  const megabytes = (bytes: number[]) => (sum(bytes) / 1e6).toFixed(1);
+  return [
+    sum(requests.map(({ count }) => count)),
+    megabytes(requests.map(({ bytesSent }) => bytesSent)),
+    megabytes(requests.map(({ bytesReceived }) => bytesReceived)),
+  ].join(' | ');
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel';
-import { writeFile } from 'node:fs/promises';
-import type { ClientRequest } from 'node:http';
+import { rename, writeFile } from 'node:fs/promises';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { app } from '@azure/functions';
 
 /** What one orchestrator or activity was asked to do. */
@@ -13,12 +14,20 @@ export interface Invocations {
   bytes: number;
 }
 
+export interface Requests {
+  count: number;
+  /** Of the bodies. */
+  bytesSent: number;
+  /** Of whole answers, with their heads. */
+  bytesReceived: number;
+}
+
 export interface Statistics {
   /** Processor time of the host's process. */
   cpuSeconds: number;
   functions: Record<string, Invocations>;
   /** Requests to the storage, by service, what they are about, and method. */
-  requests: Record<string, { count: number; bytesSent: number }>;
+  requests: Record<string, Requests>;
 }
 
 const WRITE_EVERY_MS = 500;
@@ -40,26 +49,52 @@ export function countInto(file: string, ports: Record<string, string>): void {
     entry.events += events;
     entry.longestHistory = Math.max(entry.longestHistory, events);
   });
-  subscribe('http.client.request.start', (message) => {
-    const { request } = message as { request: ClientRequest & { port?: number } };
+  const keyOf = (request: ClientRequest) => {
     const service = ports[new URL(`http://${String(request.getHeader('host'))}`).port];
-    if (service === undefined) return;
-    const key = `${service} ${subjectOf(request.path)} ${request.method}`;
-    const entry = (statistics.requests[key] ??= { count: 0, bytesSent: 0 });
+    return service && `${service} ${subjectOf(request.path)} ${request.method}`;
+  };
+  const entryOf = (key: string) =>
+    (statistics.requests[key] ??= { count: 0, bytesSent: 0, bytesReceived: 0 });
+  subscribe('http.client.request.start', (message) => {
+    const { request } = message as { request: ClientRequest };
+    const key = keyOf(request);
+    if (key === undefined) return;
+    const entry = entryOf(key);
     entry.count += 1;
     entry.bytesSent += Number(request.getHeader('content-length') ?? 0);
   });
+  // A connection has one answer after the other.
+  const counted = new WeakMap<Socket, number>();
+  subscribe('http.client.response.finish', (message) => {
+    const { request, response } = message as { request: ClientRequest; response: IncomingMessage };
+    const key = keyOf(request);
+    if (key === undefined) return;
+    const { socket } = response;
+    response.once('end', () => {
+      entryOf(key).bytesReceived += socket.bytesRead - (counted.get(socket) ?? 0);
+      counted.set(socket, socket.bytesRead);
+    });
+  });
+  // Whoever reads the file must find all of it.
+  const write = async (): Promise<void> => {
+    const next = `${file}.next`;
+    await writeFile(next, JSON.stringify(statistics));
+    await rename(next, file);
+  };
   let isWriting = false;
   setInterval(() => {
     if (isWriting) return;
     isWriting = true;
     const { user, system } = process.cpuUsage();
     statistics.cpuSeconds = (user + system) / 1e6;
-    void writeFile(file, JSON.stringify(statistics)).finally(() => (isWriting = false));
+    void write().finally(() => (isWriting = false));
   }, WRITE_EVERY_MS).unref();
 }
 
-/** `/account/Table(PartitionKey=…)` and `/account/queue/messages` come to their first name. */
+/**
+ * `/account/Table(PartitionKey=…)` and `/account/queue/messages` come to their first name, a query of a table,
+ * `/account/Table()`, to `Table()`.
+ */
 function subjectOf(path: string): string {
-  return decodeURIComponent(path.split('/')[2] ?? '').replace(/[(?].*$/, '');
+  return decodeURIComponent(path.split('/')[2] ?? '').replace(/\?.*$|\([^)].*$/, '');
 }

@@ -210,8 +210,8 @@ export interface DatabaseRecord {
   beyond?: { latencySince?: string; slotSince?: string };
   /** Place in the order of work: the largest database first. */
   order: number;
-  /** Which lane of which run (its instance) has taken the database. */
-  claim?: { owner: string; lane: number; sequence: number };
+  /** Who has taken the database. */
+  claim?: DatabaseClaim;
   /** This migration made the target database, and may make it again. */
   targetCreated?: boolean;
   /** Everything is on the target; only the traces of the migration are still to go. */
@@ -229,6 +229,13 @@ export interface DatabaseRecord {
   cutover?: CutoverRecord;
   startedOn?: string;
   endedOn?: string;
+}
+
+/** Which lane of which run (its instance), and how often it has claimed by then. */
+export interface DatabaseClaim {
+  owner: string;
+  lane: number;
+  sequence: number;
 }
 
 /** A row of Tables. */

@@ -1,13 +1,37 @@
-import type { DatabaseRecord } from '../contracts/records.ts';
+import type { DatabaseClaim, DatabaseRecord } from '../contracts/records.ts';
 import type { Clients } from './clients.ts';
-import { encodeKey } from './keys.ts';
+import { decodeKey, encodeKey } from './keys.ts';
 import { noticeOutbox } from './outboxNotice.ts';
-import { openRecordTable, partitionFilter } from './recordTable.ts';
+import { odataText, openRecordTable, partitionFilter } from './recordTable.ts';
 import type { RowKey } from './recordTable.ts';
-import type { BlobStore, ChangeMarks, DatabaseStore, QueueStore } from './storeInterfaces.ts';
+import type {
+  BlobStore,
+  ChangeMarks,
+  DatabaseStore,
+  OpenDatabase,
+  QueueStore,
+} from './storeInterfaces.ts';
 
 function keyOf(migrationId: string, database: string): RowKey {
   return { partitionKey: encodeKey(migrationId), rowKey: encodeKey(database) };
+}
+
+const COLUMNS_OF_OPEN = ['RowKey', 'place', 'claimOwner', 'claim'];
+
+function claimText({ owner, lane, sequence }: DatabaseClaim): string {
+  return `${owner}/${lane}/${sequence}`;
+}
+
+function openOf(records: readonly DatabaseRecord[], text: string): OpenDatabase[] {
+  return records
+    .map(({ database, order, state, claim }) => ({
+      database,
+      order,
+      state,
+      ...(claim === undefined ? {} : { claimOwner: claim.owner }),
+      isOfClaim: claim !== undefined && claimText(claim) === text,
+    }))
+    .filter(({ state, isOfClaim }) => state !== 'Succeeded' || isOfClaim);
 }
 
 export function openDatabaseStore(
@@ -19,7 +43,12 @@ export function openDatabaseStore(
   const rows = openRecordTable<DatabaseRecord>(clients, blobs, {
     kind: 'databases',
     keyOf: (record) => keyOf(record.migrationId, record.database),
-    columnsOf: (record) => ({ state: record.state }),
+    columnsOf: ({ state, order, claim }) => ({
+      state,
+      place: order,
+      claimOwner: claim?.owner,
+      claim: claim && claimText(claim),
+    }),
     eventIdOf: (record) => `${record.migrationId}.${encodeKey(record.database)}`,
     onWritten: ({ migrationId }) => marks.touch('migration', migrationId),
   });
@@ -32,9 +61,28 @@ export function openDatabaseStore(
     return records.sort((a, b) => (a.database < b.database ? -1 : 1));
   };
 
+  const listOpen = async (migrationId: string, claim: DatabaseClaim) => {
+    const partition = partitionFilter(encodeKey(migrationId));
+    const text = claimText(claim);
+    const filter = `${partition} and (state ne 'Succeeded' or claim eq ${odataText(text)})`;
+    const open: OpenDatabase[] = [];
+    for await (const row of rows.listColumns(filter, COLUMNS_OF_OPEN)) {
+      // Written before there were these columns.
+      if (typeof row['place'] !== 'number') return openOf(await list(migrationId), text);
+      open.push({
+        database: decodeKey(String(row['rowKey'])),
+        order: Number(row['place']),
+        ...(typeof row['claimOwner'] === 'string' ? { claimOwner: row['claimOwner'] } : {}),
+        isOfClaim: row['claim'] === text,
+      });
+    }
+    return open;
+  };
+
   return {
     get: (migrationId, database) => rows.read(keyOf(migrationId, database)),
     list,
+    listOpen,
     put: (record) => rows.put(record),
     update: async (migrationId, database, change) => {
       const updated = await rows.update(keyOf(migrationId, database), change);

@@ -55,6 +55,8 @@ export function openMigrationStore(
       endedOn: record.endedOn,
     }),
     eventIdOf: (record) => record.ref.id,
+    // Every activity reads it, and it names all databases of the migration.
+    isSteady: true,
     onWritten: () => marks.touch('rows', ALL_MIGRATIONS),
   });
 

@@ -26,6 +26,11 @@ export interface RecordTableOptions<T> {
   columnsOf(record: T): Record<string, Column>;
   /** Prefix of the ids of the row's events: unique for this row, and never used again. */
   eventIdOf(record: T): string;
+  /**
+   * Read far more often than written, and perhaps large: a read asks first whether the row is still
+   * the one that this process knows.
+   */
+  isSteady?: boolean;
   /** After a write. */
   onWritten?(record: T): Promise<void>;
 }
@@ -55,6 +60,8 @@ export interface RecordTable<T> {
   clearOutbox(key: RowKey, ids: readonly string[]): Promise<void>;
   delete(key: RowKey): Promise<void>;
   list(filter?: string): AsyncIterable<T>;
+  /** Some columns of the rows, without the records: what is not selected is not sent. */
+  listColumns(filter: string, columns: readonly string[]): AsyncIterable<Record<string, unknown>>;
   page(filter: string, top: number, continuation?: string): Promise<Page<T>>;
 }
 
@@ -155,21 +162,61 @@ export function openRecordTable<T>(
       }
       const row = await decode(entity);
       if (row === undefined) continue;
-      rememberEntity(key, entity, entity.etag);
+      rememberEntity(key, entity, row);
       return row;
     }
     throw new MigrationError('internal', `The row ${key.rowKey} has lost a part of its record.`);
   }
 
-  /** Rows with a part in a blob are read each time. */
-  function rememberEntity(key: RowKey, entity: Record<string, unknown>, etag?: string): void {
-    const { record, outbox, version, writeId } = entity;
-    if (etag === undefined || typeof record !== 'string' || typeof outbox !== 'string') {
+  async function read(key: RowKey): Promise<T | undefined> {
+    const known = options.isSteady ? memory.recall(idOf(key)) : undefined;
+    if (known !== undefined && (await currentWrite(key)) === known.writeId) {
+      return JSON.parse(known.record) as T;
+    }
+    return (await load(key))?.record;
+  }
+
+  /** The id of the row's last write; undefined when there is no row. */
+  async function currentWrite(key: RowKey): Promise<unknown> {
+    const client = await clients.table(options.kind);
+    const queryOptions = { select: ['writeId'] };
+    try {
+      const { partitionKey, rowKey } = key;
+      const { writeId } = await client.getEntity<Record<string, unknown>>(partitionKey, rowKey, {
+        queryOptions,
+      });
+      return writeId;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Other rows with a part in a blob than steady ones are read each time. */
+  function rememberEntity(
+    key: RowKey,
+    entity: Record<string, unknown>,
+    {
+      record,
+      outbox,
+      blobs: parts,
+      etag,
+    }: Omit<Row<T>, 'version' | 'writeId' | 'etag'> & { etag?: string },
+  ): void {
+    if (etag === undefined || (parts.length > 0 && !options.isSteady)) {
       memory.forget(idOf(key));
       return;
     }
-    const row = { record, outbox, version: Number(version), writeId: String(writeId), etag };
-    memory.remember(idOf(key), row);
+    const textOf = (text: unknown, value: unknown) =>
+      typeof text === 'string' ? text : JSON.stringify(value);
+    memory.remember(idOf(key), {
+      record: textOf(entity['record'], record),
+      outbox: textOf(entity['outbox'], outbox),
+      version: Number(entity['version']),
+      writeId: String(entity['writeId']),
+      etag,
+      blobs: parts,
+    });
   }
 
   function recall(key: RowKey): Row<T> | undefined {
@@ -177,7 +224,7 @@ export function openRecordTable<T>(
     if (known === undefined) return undefined;
     const record = JSON.parse(known.record) as T;
     const outbox = JSON.parse(known.outbox) as OutboxEntry[];
-    return { ...known, record, outbox, blobs: [] };
+    return { ...known, record, outbox };
   }
 
   async function deleteBlobs(paths: readonly string[]): Promise<void> {
@@ -201,7 +248,7 @@ export function openRecordTable<T>(
         previous === undefined
           ? await client.createEntity(next.entity)
           : await client.updateEntity(next.entity, 'Replace', { etag: previous.etag });
-      rememberEntity(key, next.entity, etag);
+      rememberEntity(key, next.entity, { record, outbox, blobs: next.blobs, etag });
     } catch (error) {
       memory.forget(idOf(key));
       // A row that was deleted meanwhile is a conflict as well: the next read tells.
@@ -237,7 +284,7 @@ export function openRecordTable<T>(
   }
 
   return {
-    read: async (key) => (await load(key))?.record,
+    read,
     readOutbox: load,
 
     insert: async (record, events) => {
@@ -312,6 +359,12 @@ export function openRecordTable<T>(
         const record = await recordOf(entity);
         if (record !== undefined) yield record;
       }
+    },
+
+    listColumns: async function* (filter, columns) {
+      const client = await clients.table(options.kind);
+      const queryOptions = { filter, select: [...columns] };
+      yield* client.listEntities<Record<string, unknown>>({ queryOptions });
     },
 
     page: async (filter, top, continuation) => {

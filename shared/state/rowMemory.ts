@@ -6,13 +6,15 @@ export interface KnownRow {
   version: number;
   writeId: string;
   etag: string;
+  /** As in the row. */
+  blobs: string[];
 }
 
 const MOST_ROWS = 256;
 
 /**
- * Saves the read before a write: the ETag tells when another process has written since. Only for
- * writes; whoever reads gets the row as it is.
+ * Saves the read before a write: the ETag tells when another process has written since. Whoever
+ * reads gets the row as it is; of a steady one at least the id of its last write is read.
  */
 export interface RowMemory {
   recall(id: string): KnownRow | undefined;

@@ -2,6 +2,7 @@ import type { RuntimeId, RuntimeRecord } from '../contracts/runtimes.ts';
 import type { CopyWork } from '../contracts/copyWork.ts';
 import type { DeliveryRecord, QueueProblem, Refusal } from '../contracts/deliveries.ts';
 import type {
+  DatabaseClaim,
   DatabaseRecord,
   EventRecord,
   MigrationRecord,
@@ -68,10 +69,25 @@ export interface MigrationStore {
   clearOutbox(ref: MigrationRef, ids: string[]): Promise<void>;
 }
 
+export interface OpenDatabase {
+  database: string;
+  /** Place in the order of work. */
+  order: number;
+  /** The run that has claimed it last. */
+  claimOwner?: string;
+  /** Claimed by exactly this claim. */
+  isOfClaim: boolean;
+}
+
 export interface DatabaseStore {
   get(migrationId: string, database: string): Promise<DatabaseRecord | undefined>;
   /** All databases of a migration, by name. */
   list(migrationId: string): Promise<DatabaseRecord[]>;
+  /**
+   * Those that have not succeeded, and whichever the claim has got: what a lane chooses from. Reads
+   * a few columns instead of the records, because a lane does it for every database.
+   */
+  listOpen(migrationId: string, claim: DatabaseClaim): Promise<OpenDatabase[]>;
   /** Inserts or replaces; the row's outbox is kept. */
   put(record: DatabaseRecord): Promise<void>;
   /** As MigrationStore.update. */

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { plansOf, unitCount } from '../../scripts/simulate/plans.ts';
+import { createPlainView } from '../../scripts/simulate/progress.ts';
+import { tablesOf } from '../../scripts/simulate/sizes.ts';
+
+const START = { phase: 'preparing', databasesDone: 0, databases: 4, unitsDone: 0, units: 2_000 };
+
+test('a line for each phase and every ten seconds, with what is left once that is known', () => {
+  const lines: string[] = [];
+  const view = createPlainView((line) => lines.push(line));
+  view.update({ ...START, elapsedMs: 0 });
+  for (let seconds = 1; seconds <= 30; seconds += 1) {
+    const unitsDone = 10 * seconds;
+    view.update({ ...START, phase: 'copying', unitsDone, elapsedMs: seconds * 1_000 });
+  }
+  view.update({ ...START, phase: 'ending', databasesDone: 4, unitsDone: 2_000, elapsedMs: 31_000 });
+  view.end();
+  expect(lines).toEqual([
+    '[0 ms] preparing  0 of 4 databases  0 of 2,000 units',
+    '[1.0 s] copying  0 of 4 databases  10 of 2,000 units',
+    '[11.0 s] copying  0 of 4 databases  110 of 2,000 units',
+    '[21.0 s] copying  0 of 4 databases  210 of 2,000 units  10 units/s  about 2:59 left',
+    '[31.0 s] ending  4 of 4 databases  2,000 of 2,000 units',
+  ]);
+});
+
+test('the units of a database are those that its lane will claim', () => {
+  const one = tablesOf({ databases: 1, tables: 500, bytes: 1e10 });
+  const plans = plansOf(one, 1);
+  const large = plans.filter(({ hasIndexUnits }) => hasIndexUnits).length;
+  expect(large).toBeGreaterThan(0);
+  expect(unitCount(plans, 2)).toBe(plans.length + 3 * large);
+  expect(unitCount(plans, 0)).toBe(plans.length + large);
+});
