@@ -24,10 +24,11 @@ const HEADINGS: Readonly<Record<BenchArguments['bench'], ReportHeading>> = {
     title: 'Results of the online bench',
     about: [
       'Written by `npm run bench -- online`, both sides on one machine, PostgreSQL with its default',
-      'settings; ratio is pgmove by the other. A backlog is made while nobody reads the slots; its',
-      'seconds go from when the replicator\u2019s process is ready, or the subscription is enabled, to when',
-      'the last change of the backlog is seen on the target. Both drain the same backlogs. Latency is',
-      'the time from before the commit of a probe, 20 a second, to when it is seen on the target.',
+      'settings; ratio is pgmove by the other. A backlog is made while the replicator, the worker of the',
+      'subscription and their walsenders stand still (SIGSTOP); its seconds go from when those of one',
+      'go on to when the last change of the backlog is seen on the target. Both drain the same',
+      'backlogs, in turns; a first one, which warms both up, does not count. Latency is the time from',
+      'before the commit of a probe, 20 a second, to when it is seen on the target.',
     ],
   },
 };

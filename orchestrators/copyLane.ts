@@ -7,7 +7,7 @@ import type {
 } from '../shared/contracts/activities.ts';
 import { delayOfAttempt } from '../shared/contracts/copyWork.ts';
 import type { CopyUnit, UnitResult } from '../shared/contracts/copyWork.ts';
-import { callActivity, callOnce } from './steps/callActivity.ts';
+import { callOnce, callUntilDone } from './steps/callActivity.ts';
 
 /** The whole history is replayed in every episode, so a lane starts anew after this many claims. */
 const CLAIMS_PER_HISTORY = 20;
@@ -22,7 +22,8 @@ function* copyLane(context: OrchestrationContext): Generator<Task, unknown, unkn
   let { sequence, result } = input;
   for (let claims = 0; claims < CLAIMS_PER_HISTORY; claims += 1) {
     sequence += 1;
-    const claimed = yield* callActivity(context, 'claimUnit', {
+    // The other lanes wait for what this one has in hand.
+    const claimed = yield* callUntilDone(context, 'claimUnit', {
       ref,
       database,
       owner,

@@ -4,7 +4,7 @@ import type {
   DatabaseLaneOrchestration,
   DatabaseOrchestration,
 } from '../shared/contracts/activities.ts';
-import { callActivity } from './steps/callActivity.ts';
+import { callUntilDone } from './steps/callActivity.ts';
 import { callChild } from './steps/version.ts';
 
 /** The whole history is replayed in every episode, so a lane starts anew after this many. */
@@ -17,7 +17,12 @@ function* databaseLane(context: OrchestrationContext): Generator<Task, unknown, 
   let sequence = input.sequence ?? 0;
   for (let taken = 0; taken < DATABASES_PER_HISTORY; taken += 1) {
     sequence += 1;
-    const claimed = yield* callActivity(context, 'claimDatabase', { ref, owner, lane, sequence });
+    const claimed = yield* callUntilDone(context, 'claimDatabase', {
+      ref,
+      owner,
+      lane,
+      sequence,
+    });
     if (!claimed.ok) throw new Error(claimed.error.message);
     if (claimed.value.database === null) return null;
     const child: DatabaseOrchestration = { ref, jobs, verify, ...claimed.value };

@@ -58,39 +58,52 @@ async function runDrain(site: OnlineSite, makeBacklog: (round: number) => Promis
   const pgbenchScale = Math.max(1, Math.round(PGBENCH_SCALE * site.scale));
   await createTables(site, site.servers.source, DATABASE, pgbenchScale);
   await using stack = site.isBaselinesOnly ? undefined : await startOnlineStack(site.folder);
-  const followers: Follower[] = [];
-  if (!site.isPgmoveOnly) {
-    site.say(`starting ${NATIVE_NAME}`);
-    followers.push(await openNative(site, pgbenchScale));
-  }
-  const contenders: ContenderResult[] = followers.map(({ name }) => ({ name, seconds: [] }));
-  if (stack !== undefined) {
-    site.say('starting the online migration');
-    const result: ContenderResult = { name: PGMOVE_NAME, seconds: [] };
-    contenders.unshift(result);
-    await attempt(site, result, async () => {
-      const follower = await openPgmove(site, stack, 'bench_pgmove');
-      await follower.hold();
-      followers.unshift(follower);
+  const contenders: Contender[] = [];
+  const open = async (name: string, start: () => Promise<Follower>): Promise<void> => {
+    const contender: Contender = { result: { name, seconds: [] } };
+    contenders.push(contender);
+    await attempt(site, contender.result, async () => {
+      contender.follower = await start();
+      await contender.follower.hold();
     });
-  }
-  for (let round = 0; round < site.runs; round += 1) {
-    site.say(`run ${round + 1} of ${site.runs}: making the backlog`);
-    await makeBacklog(round);
-    await writeMarker(site, round + 1);
-    for (const follower of orderOfRound(followers, round)) {
-      const result = contenders.find(({ name }) => name === follower.name);
-      if (result === undefined || result.failure !== undefined) continue;
-      await attempt(site, result, () => drainOnce(site, follower, round + 1, result));
+  };
+  try {
+    if (stack !== undefined) {
+      site.say('starting the online migration');
+      await open(PGMOVE_NAME, () => openPgmove(site, stack, 'bench_pgmove'));
     }
+    if (!site.isPgmoveOnly) {
+      site.say(`starting ${NATIVE_NAME}`);
+      await open(NATIVE_NAME, () => openNative(site, pgbenchScale));
+    }
+    // What has just been started is slow, V8 above all: a first round does not count.
+    for (let round = 0; round <= site.runs; round += 1) {
+      const which = round === 0 ? 'to warm up' : `run ${round} of ${site.runs}`;
+      site.say(`${which}: making the backlog`);
+      await makeBacklog(round);
+      await writeMarker(site, round + 1);
+      for (const { result, follower } of orderOfRound(contenders, round)) {
+        if (follower === undefined || result.failure !== undefined) continue;
+        await attempt(site, result, () => drainOnce(site, follower, round, result));
+      }
+    }
+  } finally {
+    // Servers and services end only what runs.
+    for (const { follower } of contenders) follower?.release();
   }
-  return { contenders, outcomes: judge(GOALS, contenders) };
+  const results = contenders.map(({ result }) => result);
+  return { contenders: results, outcomes: judge(GOALS, results) };
+}
+
+interface Contender {
+  result: ContenderResult;
+  follower?: Follower;
 }
 
 async function drainOnce(
   site: OnlineSite,
   follower: Follower,
-  marker: number,
+  round: number,
   result: ContenderResult,
 ): Promise<void> {
   const { source, target } = site.servers;
@@ -100,16 +113,16 @@ async function drainOnce(
     target.run('vacuum (analyze)', follower.database),
   ]);
   await Promise.all([source.run('checkpoint'), target.run('checkpoint')]);
-  await follower.release();
-  const startedAt = performance.now();
   const pid = follower.pid();
   const watch = pid === undefined ? undefined : await watchUsage({ replicator: pid });
+  const startedAt = performance.now();
+  follower.release();
   try {
-    await markerArrives(site, follower, marker);
+    await markerArrives(site, follower, round + 1);
     const seconds = (performance.now() - startedAt) / 1_000;
     const usage = (await watch?.stop())?.['replicator'];
     await checkEqual(site, follower);
-    result.seconds.push(Number(seconds.toFixed(3)));
+    if (round > 0) result.seconds.push(Number(seconds.toFixed(3)));
     if (usage !== undefined) {
       const peak = Math.max(result.peakMegabytes?.['replicator'] ?? 0, usage.peakMegabytes);
       result.peakMegabytes = { replicator: Math.round(peak) };

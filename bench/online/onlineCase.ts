@@ -25,10 +25,10 @@ export interface Follower {
   readonly name: string;
   /** Its database on the target server. */
   readonly database: string;
-  /** Stops applying: changes of the source wait in the slot from here on. */
+  /** Its processes stand still: changes of the source wait in the slot from here on. */
   hold(): Promise<void>;
-  /** Goes on with applying. The clock of a measurement starts when it returns: processes are up. */
-  release(): Promise<void>;
+  /** They go on. */
+  release(): void;
   /** Why nothing more will arrive, where that is known. */
   failure(): Promise<string | undefined>;
   /** The process that applies, where it is one of Node. */

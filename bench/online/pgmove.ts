@@ -6,8 +6,8 @@ import { hasEnded } from '../../cli/migrate/summary.ts';
 import { parseConnectionUri } from '../../shared/pg/connectionUri.ts';
 import { PGMOVE_NAME } from '../offline/pgmove.ts';
 import { DATABASE, withClient } from '../offline/servers.ts';
+import { heldProcesses } from './heldProcesses.ts';
 import type { Follower, OnlineSite } from './onlineCase.ts';
-import { slotIsFree } from './native.ts';
 import type { OnlineStack } from './stack.ts';
 
 export interface PgmoveFollower extends Follower {
@@ -40,17 +40,12 @@ export async function openPgmove(
   const pairs = [{ source: DATABASE, target: database }];
   await api.create(name, await migrationBody({ ...options, online: true }, from, to, pairs));
   await waitFor(site, api, name, (resource) => gateOf(resource) === 'WaitingForCutoverTrigger');
-  const slots = await slotsOf(site);
   return {
     name: PGMOVE_NAME,
     database,
-    hold: async () => {
-      await stack.stopReplicator();
-      for (const slot of slots) await slotIsFree(site, slot);
-    },
-    release: () => stack.startReplicator(),
+    ...heldProcesses(site, await slotsOf(site), () => Promise.resolve([stack.replicatorPid])),
     failure: async () => failureOf(await api.get(name)),
-    pid: () => stack.replicatorPid(),
+    pid: () => stack.replicatorPid,
     cutOver: async () => {
       const startedAt = performance.now();
       await api.update(name, { triggerCutover: 'True' });

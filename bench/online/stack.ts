@@ -6,13 +6,10 @@ import type { ChildService } from '../../cli/stack/childService.ts';
 import { startAzurite } from '../../scripts/azurite.ts';
 import { freePort } from '../../scripts/freePort.ts';
 
-/** The whole service, with a replicator that can be ended and started again by itself. */
+/** The whole service. */
 export interface OnlineStack extends AsyncDisposable {
   readonly url: string;
-  replicatorPid(): number | undefined;
-  /** SIGTERM; its streams are closed and its leases given back when this returns. */
-  stopReplicator(): Promise<void>;
-  startReplicator(): Promise<void>;
+  readonly replicatorPid: number;
   /** The end of what host and replicator wrote, for messages. */
   log(): string;
 }
@@ -34,9 +31,9 @@ export async function startOnlineStack(parentFolder: string): Promise<OnlineStac
     });
   const port = await freePort();
   const host = start('host', ['--app-root', appRoot(), '--port', String(port)]);
-  let replicator: ChildService | undefined = start('replicator', []);
+  const replicator = start('replicator', []);
   const stop = async (): Promise<void> => {
-    await Promise.all([host.stop(), replicator?.stop()]);
+    await Promise.all([host.stop(), replicator.stop()]);
     await azurite.stop();
     await rm(folder, { recursive: true, force: true });
   };
@@ -48,16 +45,8 @@ export async function startOnlineStack(parentFolder: string): Promise<OnlineStac
   }
   return {
     url: `http://127.0.0.1:${port}`,
-    replicatorPid: () => replicator?.pid,
-    stopReplicator: async () => {
-      await replicator?.stop();
-      replicator = undefined;
-    },
-    startReplicator: async () => {
-      replicator = start('replicator', []);
-      await replicator.ready;
-    },
-    log: () => [host.logTail(), replicator?.logTail() ?? ''].join('\n'),
+    replicatorPid: replicator.pid,
+    log: () => [host.logTail(), replicator.logTail()].join('\n'),
     [Symbol.asyncDispose]: stop,
   };
 }

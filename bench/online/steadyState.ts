@@ -32,7 +32,6 @@ export const steadyState: OnlineCase = {
       try {
         const follower = await open();
         result.seconds.push(await measureLatency(site, follower, contenders.length));
-        await follower.hold();
       } catch (error) {
         site.signal.throwIfAborted();
         result.failure = error instanceof Error ? error.message : String(error);
@@ -47,9 +46,7 @@ export const steadyState: OnlineCase = {
       await measure(NATIVE_NAME, async () => {
         // After the end of the migration that was measured: nobody reads this change.
         await site.servers.source.run('truncate bench_probe', DATABASE);
-        const follower = await openNative(site, pgbenchScale);
-        await follower.release();
-        return follower;
+        return openNative(site, pgbenchScale);
       });
     }
     return { contenders, outcomes: judge(GOALS, contenders) };

@@ -1,3 +1,4 @@
+import { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import type { ThrowawayCluster } from '../../scripts/postgres/throwawayCluster.ts';
 import { closeGate, GATED_INDEX_SQL, GATED_TABLE_SQL } from './support/copyGate.ts';
@@ -52,6 +53,21 @@ async function expectComplete({ migration, database }: Standing): Promise<void> 
   expect(await differences(source, target, database)).toEqual([]);
 }
 
+/** Whether a lane of the migration's copies has waited for a timer. */
+async function hasTimer(migrationId: string): Promise<true | undefined> {
+  const hub = `${stack.url}/runtime/webhooks/durabletask/instances`;
+  const instances = (await (await fetch(hub)).json()) as { instanceId: string; name: string }[];
+  for (const { instanceId, name } of instances) {
+    if (name !== 'copyLane' || !instanceId.startsWith(migrationId)) continue;
+    const address = `${hub}/${encodeURIComponent(instanceId)}?showHistory=true`;
+    const status = (await (await fetch(address)).json()) as {
+      historyEvents?: { EventType: string }[];
+    };
+    if (status.historyEvents?.some(({ EventType }) => EventType === 'TimerFired')) return true;
+  }
+  return undefined;
+}
+
 describe.skipIf(OUTSIDE_URL !== undefined)('in the middle of a copy', () => {
   it('a host that is killed goes on when it is back', async () => {
     const standing = await standingCopy();
@@ -74,6 +90,23 @@ describe.skipIf(OUTSIDE_URL !== undefined)('in the middle of a copy', () => {
     await stack.kill('azurite');
     await stack.start('azurite');
     await standing.gate.open();
+    await expectComplete(standing);
+  });
+
+  it('a lane whose claims fail is tried again: the other lanes wait for what it has in hand', async () => {
+    const standing = await standingCopy();
+    const options = { allowInsecureConnection: true };
+    const work = TableClient.fromConnectionString(stack.storage, 'CopyWork', options);
+    const id = String((await standing.migration.get()).properties['migrationId']);
+    type Work = { partitionKey: string; rowKey: string; record: string };
+    const rows = work.listEntities<Work>({ queryOptions: { filter: `PartitionKey eq '${id}'` } });
+    const { value: before } = await rows.next();
+    if (before === undefined) throw new Error('The work of the copy is missing.');
+    const { partitionKey, rowKey, record } = before;
+    await work.updateEntity({ partitionKey, rowKey, record: 'nothing to be read' }, 'Merge');
+    await standing.gate.open();
+    await waitFor('a lane that waits to claim again', () => hasTimer(id));
+    await work.updateEntity({ partitionKey, rowKey, record }, 'Merge');
     await expectComplete(standing);
   });
 
