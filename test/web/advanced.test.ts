@@ -7,6 +7,7 @@ import { hasOpenssl, makeAuthority } from '../e2e/support/certificates.ts';
 import { testMigration } from '../e2e/support/migrations.ts';
 import { useTestSite } from '../e2e/support/testSite.ts';
 import type { TestSite } from '../e2e/support/testSite.ts';
+import { OUTSIDE_URL } from '../e2e/support/testStack.ts';
 import { waitFor } from '../e2e/support/waitFor.ts';
 import { expectNoOverflow, expectNoViolations } from './support/accessibility.ts';
 import { useBrowser } from './support/browser.ts';
@@ -69,6 +70,10 @@ test(
     const page = await browser.open(`${stack.url}/ui/#/new`);
     const step = (name: RegExp) =>
       page.getByRole('navigation', { name: 'Steps of the wizard' }).getByRole('button', { name });
+
+    // One that is there carries it in the end; a service elsewhere is not given any.
+    const registered = OUTSIDE_URL === undefined ? 'Site-B' : '';
+    if (registered !== '') await stack.startGroup(registered);
 
     // A worker group that nobody has: only the service can tell, when all is filled in.
     await page.getByText('Advanced: worker group').click();
@@ -133,13 +138,21 @@ test(
     await page.getByText("There is no worker group 'nowhere'.").waitFor();
     expect(await group.getAttribute('aria-invalid')).toBe('true');
     expect(await group.evaluate((field) => field === document.activeElement)).toBe(true);
-    await group.fill('');
+    await group.fill(registered);
     await page.getByText("There is no worker group 'nowhere'.").waitFor({ state: 'detached' });
     await step(/Source server/).click();
     expect(await page.getByLabel('Session options').inputValue()).toBe('-c work_mem=8MB');
     await step(/Databases/).click();
     expect(await page.getByLabel('Name of crm on the target').inputValue()).toBe('crm_new');
     expect(await page.getByLabel('Only these tables').inputValue()).toBe('public.*\napp.order?\n');
+    // What is spoiled on the way is no default: nothing starts.
+    await jobs.fill('many');
+    await step(/Summary/).click();
+    await page.getByText('This has to be put right first').waitFor();
+    expect(await page.getByRole('button', { name: 'Start migration' }).isDisabled()).toBe(true);
+    await expectNoViolations(page);
+    await page.getByRole('button', { name: 'Databases: Parallel jobs' }).click();
+    await jobs.fill('3');
     await step(/Summary/).click();
     await page.getByRole('button', { name: 'Start migration' }).click();
     await page
@@ -172,6 +185,7 @@ test(
     const setting = (name: string) =>
       settings.locator('div', { has: page.getByText(name, { exact: true }) }).locator('dd');
     expect(await setting('Parallel jobs').innerText()).toBe('3');
+    if (registered !== '') expect(await setting('Worker group').innerText()).toBe(registered);
     expect(await setting('Only tables').innerText()).toBe('public.*, app.order?');
     expect(await setting('Without tables').innerText()).toBe('*_log');
     await expectNoViolations(page);
@@ -295,7 +309,8 @@ test('databases of a source that cannot be listed are named by hand', async () =
   await page.getByText('shop → shop_2, crm').waitFor();
   await page.getByText('Advanced: what the validation looks at').click();
   await page.getByLabel("Size of the target's disk in megabytes").fill('0');
-  await page.getByText('Use a whole number of megabytes.').waitFor();
+  await page.locator('.field-error', { hasText: 'Use a whole number of megabytes.' }).waitFor();
+  await page.getByText('This has to be put right first').waitFor();
   await expectNoViolations(page);
   await expectNoOverflow(page);
 });
@@ -357,7 +372,7 @@ test(
     await row('east', 'Succeeded').waitFor({ timeout: STEP_MS });
     expect(await rowsOf('east', 'select id from note order by id')).toEqual([1, 2]);
     await page.getByRole('button', { name: 'Cancel migration' }).click();
-    expect(await dialog.getByRole('checkbox').count()).toBe(2);
+    await expect.poll(() => dialog.getByRole('checkbox').count()).toBe(2);
     await dialog.getByRole('checkbox', { name: 'north' }).uncheck();
     await expectNoViolations(page);
     await dialog.getByRole('button', { name: 'Cancel 1 database' }).click();
@@ -367,7 +382,7 @@ test(
 
     // A cutover of the only one that is left needs no list.
     await page.getByRole('button', { name: 'Cutover', exact: true }).click();
-    expect(await dialog.getByRole('checkbox').count()).toBe(1);
+    await expect.poll(() => dialog.getByRole('checkbox').count()).toBe(1);
     await dialog.getByRole('button', { name: 'Cut over 1 database' }).click();
     await row('north', 'Succeeded').waitFor({ timeout: STEP_MS });
     expect(await rowsOf('north', 'select id from note')).toEqual([1]);

@@ -4,6 +4,7 @@ import { toResource } from '../../../shared/api/projection.ts';
 import type { DatabaseRecord, MigrationRecord } from '../../../shared/contracts/records.ts';
 import {
   allowedActions,
+  cancelable,
   readyForCutover,
   wantedAction,
 } from '../../../web/pages/details/allowedActions.ts';
@@ -62,6 +63,16 @@ test('a set-up that was asked for is not asked for again: a restart is what is m
   expect(wantedAction(view(status, ONLINE))).toBe('setUpReplication');
   const wanted = { ...sampleMigration().wanted, setupLogicalReplication: true };
   expect(wantedAction(view(status, { ...ONLINE, wanted }))).toBeUndefined();
+});
+
+test('a cancel is offered for the databases that have not ended', () => {
+  const states = ['InProgress', 'Succeeded', 'Failed', 'Canceled', 'Canceling'] as const;
+  const databases = states.map((state) => ({ database: state, state }));
+  const running = view(AT_GATE, ONLINE, [waiting('shop'), ...databases]);
+  expect(cancelable(running).map(({ databaseName }) => databaseName)).toEqual([
+    'InProgress',
+    'shop',
+  ]);
 });
 
 test('a cancel is asked for once', () => {

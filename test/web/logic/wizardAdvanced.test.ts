@@ -15,7 +15,12 @@ import {
   storageProblem,
   targetNameProblems,
 } from '../../../web/pages/wizard/problems.ts';
-import { refusalsOf, refusalText, standingRefusals } from '../../../web/pages/wizard/refusals.ts';
+import {
+  openProblems,
+  refusalsOf,
+  refusalText,
+  standingRefusals,
+} from '../../../web/pages/wizard/refusals.ts';
 import {
   migrationProperties,
   sourceProperties,
@@ -351,4 +356,36 @@ describe('what the service refuses stands at its field', () => {
     expect(refusalsOf(new ApiFailure(500, { message: 'x' }), NEW)).toEqual([]);
     expect(refusalsOf(new TypeError('x'), NEW)).toEqual([]);
   });
+});
+
+test('the summary knows what is wrong in every step, and only that', () => {
+  expect(openProblems(draftOf())).toEqual([]);
+  const fields = openProblems(
+    draftOf({
+      name: '-x',
+      resourceGroup: 'x.',
+      source: serverOf({ host: '', cert: CERTIFICATE }),
+      target: serverOf({ host: '', auth: 'Entra', user: '' }),
+      databases: ['shop', 'crm'],
+      targetNames: new Map([['shop', 'crm']]),
+      jobs: 'many',
+      excludeTables: 'x'.repeat(301),
+      targetStorageMb: '1 GB',
+    }),
+  ).map(({ step, field }) => `${step} ${field}`);
+  expect(fields).toEqual([
+    'setup name',
+    'setup resourceGroup',
+    'source source.host',
+    'source source.key',
+    'target target.user',
+    'target target.tlsMode',
+    'databases targetNames.shop',
+    'databases targetNames.crm',
+    'databases excludeTables',
+    'databases jobs',
+    'summary targetStorageMb',
+  ]);
+  const [first] = openProblems(draftOf({ databases: [] }));
+  expect(first).toMatchObject({ step: 'databases', field: 'databases' });
 });

@@ -7,7 +7,6 @@ import { FailureNotice } from '../../components/notice.tsx';
 import { TextArea } from '../../components/textArea.tsx';
 import { countOf, formatBytes } from '../../formats/quantities.ts';
 import { scopeOf } from './draft.ts';
-import type { WizardDraft } from './draft.ts';
 import { hasProblems, selectionProblems, targetNameProblems } from './problems.ts';
 import { refusalText } from './refusals.ts';
 import { sourceProperties } from './requestBody.ts';
@@ -21,7 +20,7 @@ const MOST_SHOWN = 200;
 
 export function DatabasesStep(props: StepProps) {
   const { draft, refusals, onChange, onNext, onBack } = props;
-  const { found, error, reload } = useSourceDatabases(draft);
+  const { found, error, reload } = useSourceDatabases(props);
   const chosen = new Set(draft.databases);
   const isComplete =
     chosen.size > 0 &&
@@ -163,7 +162,7 @@ function DatabaseLabel({
   );
 }
 
-function useSourceDatabases(draft: WizardDraft) {
+function useSourceDatabases({ draft, onRefused }: StepProps) {
   const [answer, setAnswer] = useState<{ found?: SourceDatabase[]; error?: unknown }>({});
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -172,7 +171,9 @@ function useSourceDatabases(draft: WizardDraft) {
     listSourceDatabases(scopeOf(draft), sourceProperties(draft), stopping.signal)
       .then((found) => setAnswer({ found }))
       .catch((error: unknown) => {
-        if (!stopping.signal.aborted) setAnswer({ error });
+        if (stopping.signal.aborted) return;
+        setAnswer({ error });
+        onRefused(error, 'source');
       });
     return () => stopping.abort();
   }, [round]);

@@ -1,6 +1,14 @@
 import { ApiFailure } from '../../api/failure.ts';
 import type { FailureDetail } from '../../api/failure.ts';
 import type { ServerDraft, Side, StepId, WizardDraft } from './draft.ts';
+import {
+  selectionProblems,
+  serverProblems,
+  setupProblems,
+  storageProblem,
+  targetNameProblems,
+} from './problems.ts';
+import type { Problems } from './problems.ts';
 
 /** What the service had against the value of one field. It holds until somebody changes that. */
 export interface Refusal {
@@ -51,6 +59,39 @@ export function standingRefusals(
     return reads(before).every((value, i) => Object.is(value, now[i]));
   });
   return standing.length === refusals.length ? refusals : standing;
+}
+
+/**
+ * What the page itself has against the draft, of every step: one may have gone back, spoiled
+ * something and come here past the button that holds one up.
+ */
+export function openProblems(draft: WizardDraft): Refusal[] {
+  const isEmpty = draft.databases.length === 0;
+  const storage = storageProblem(draft);
+  const problems: [string, string][] = [
+    ...textsOf('', setupProblems(draft)),
+    ...textsOf('source.', serverProblems(draft.source, true)),
+    ...textsOf('target.', serverProblems(draft.target, false)),
+    ...(isEmpty ? [['databases', 'Choose at least one database.'] as [string, string]] : []),
+    ...[...targetNameProblems(draft)].map(([name, text]): [string, string] => [
+      `targetNames.${name}`,
+      text,
+    ]),
+    ...textsOf('', selectionProblems(draft)),
+    ...(storage === undefined ? [] : [['targetStorageMb', storage] as [string, string]]),
+  ];
+  const fields = allFields(draft);
+  return problems.flatMap(([name, message]) => {
+    const found = fields.find(({ field }) => field === name);
+    if (found === undefined) return [];
+    return [{ step: found.step, field: found.field, label: found.label, message }];
+  });
+}
+
+function textsOf(prefix: string, problems: Problems<string>): [string, string][] {
+  return Object.entries(problems).flatMap(([name, text]): [string, string][] =>
+    text === undefined ? [] : [[`${prefix}${name}`, text]],
+  );
 }
 
 /** By the property that an error of the service names as its target. */
@@ -134,6 +175,9 @@ function allFields(draft: WizardDraft): FieldOfDraft[] {
         resourceGroup,
       ],
     },
+    own('setup', 'server', 'Target server name'),
+    own('setup', 'subscription', 'Subscription id'),
+    own('setup', 'resourceGroup', 'Resource group'),
     own('setup', 'workerGroup', 'Worker group'),
     ...serverFields('source', 'Source'),
     ...serverFields('target', 'Target'),

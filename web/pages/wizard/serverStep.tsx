@@ -36,9 +36,11 @@ const LOGINS = [
 ] as const;
 
 export function ServerStep(props: StepProps & { side: Side }) {
-  const { side, draft, refusals, onChange, onNext, onBack } = props;
+  const { side, draft, refusals, isRevisited, onChange, onNext, onBack } = props;
   const server = draft[side];
-  const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
+  const [touched, setTouched] = useState<ReadonlySet<string>>(
+    () => new Set(isRevisited ? Object.keys(server) : []),
+  );
   const test = useConnectionTest(props);
   const problems = serverProblems(server, side === 'source');
   const change = (changed: Partial<ServerDraft>) => onChange({ [side]: { ...server, ...changed } });
@@ -215,7 +217,7 @@ function useConnectionTest({ side, draft, onRefused }: StepProps & { side: Side 
       return result?.reachable === true;
     } catch (error) {
       setOutcome({ of: server, error });
-      onRefused(error);
+      onRefused(error, side);
       return false;
     } finally {
       setBusy(false);

@@ -2,13 +2,13 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { createMigration } from '../../api/migrations.ts';
 import { announce } from '../../components/announcer.tsx';
-import { FailureNotice } from '../../components/notice.tsx';
+import { FailureNotice, Notice } from '../../components/notice.tsx';
 import { migrationTypeText, sourceTypeText } from '../../formats/states.ts';
 import { detailsHref } from '../../routing.ts';
 import { keyOf, STEP_TITLES, STEPS } from './draft.ts';
 import type { ServerDraft, StepId } from './draft.ts';
-import { storageProblem, takesAuthorities, takesClientCertificate } from './problems.ts';
-import { refusalsOf } from './refusals.ts';
+import { takesAuthorities, takesClientCertificate } from './problems.ts';
+import { openProblems, refusalsOf } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { addressOf, migrationProperties } from './requestBody.ts';
 import { linesOf, targetNameOf } from './selection.ts';
@@ -29,10 +29,11 @@ export function SummaryStep(props: SummaryStepProps) {
   const { draft, onBack, onStep, onCreated, onRefused } = props;
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  const problems = openProblems(draft);
   const change = (step: StepId) => () => onStep(STEPS.indexOf(step));
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    if (storageProblem(draft) !== undefined) return;
+    if (problems.length > 0) return;
     setBusy(true);
     setError(undefined);
     try {
@@ -84,10 +85,16 @@ export function SummaryStep(props: SummaryStepProps) {
       {error === undefined ? null : (
         <>
           <FailureNotice title="The migration was not started" error={error} />
-          <RefusedFields refusals={refusalsOf(error, draft)} onStep={onStep} />
+          <RefusedFields refusals={refusalsOf(error, draft)} isBrief onStep={onStep} />
         </>
       )}
+      {problems.length === 0 ? null : (
+        <Notice tone="warn" title="This has to be put right first">
+          <RefusedFields refusals={problems} onStep={onStep} />
+        </Notice>
+      )}
       <StepActions
+        isDisabled={problems.length > 0}
         nextText={draft.option === 'Validate' ? 'Start validation' : 'Start migration'}
         isBusy={isBusy}
         onBack={onBack}
@@ -116,24 +123,30 @@ function Part(props: { name: string; onEdit: () => void; children: ComponentChil
   );
 }
 
-/** Ways to the fields that the service has named. */
+/** What is wrong where, with the way there. */
 function RefusedFields(props: {
   refusals: readonly Refusal[];
+  /** The texts stand above already. */
+  isBrief?: boolean;
   onStep: SummaryStepProps['onStep'];
 }) {
-  const elsewhere = props.refusals.filter(({ step }) => step !== 'summary');
-  if (elsewhere.length === 0) return null;
+  if (props.refusals.length === 0) return null;
   return (
     <ul class="plain-list">
-      {elsewhere.map(({ step, field, label }) => (
-        <li key={field}>
-          <button
-            type="button"
-            class="button button-small"
-            onClick={() => props.onStep(STEPS.indexOf(step))}
-          >
-            {STEP_TITLES[step]}: {label}
-          </button>
+      {props.refusals.map(({ step, field, label, message }) => (
+        <li key={field} class="refused-field">
+          {step === 'summary' ? (
+            <strong>{label}</strong>
+          ) : (
+            <button
+              type="button"
+              class="button button-small"
+              onClick={() => props.onStep(STEPS.indexOf(step))}
+            >
+              {STEP_TITLES[step]}: {label}
+            </button>
+          )}
+          {props.isBrief === true ? null : <span>{message}</span>}
         </li>
       ))}
     </ul>

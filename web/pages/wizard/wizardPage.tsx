@@ -15,9 +15,11 @@ export interface StepProps {
   draft: WizardDraft;
   /** What the service has refused and is still as it was. */
   refusals: readonly Refusal[];
+  /** Somebody who was further on came back: what is wrong is told at once. */
+  isRevisited: boolean;
   onChange: (changed: Partial<WizardDraft>) => void;
-  /** Notes which fields a failed request named. */
-  onRefused: (error: unknown) => void;
+  /** Notes which fields a failed request named: one of a single step, or that of the whole. */
+  onRefused: (error: unknown, only?: StepId) => void;
   onNext: () => void;
   onBack?: () => void;
 }
@@ -55,11 +57,16 @@ export function WizardPage() {
   const props: StepProps = {
     draft,
     refusals,
+    isRevisited: index < reached,
     onChange: (changed) => {
       setDraft((before) => ({ ...before, ...changed }));
       setRefusals((before) => standingRefusals(before, draft, { ...draft, ...changed }));
     },
-    onRefused: (error) => setRefusals(refusalsOf(error, draft)),
+    onRefused: (error, only) =>
+      setRefusals((before) => [
+        ...before.filter((refusal) => only !== undefined && refusal.step !== only),
+        ...refusalsOf(error, draft),
+      ]),
     onNext: () => go(index + 1),
     ...(index === 0 ? {} : { onBack: () => go(index - 1) }),
   };
