@@ -29,7 +29,7 @@ defineActivity(
     let record: MigrationRecord | undefined = env.record;
     for (;;) {
       const claim = await claimOnce(env.stores, input, record);
-      if (claim.next !== 'wait' || Date.now() >= deadline) return claim;
+      if (claim.next !== 'wait' || input.helps || Date.now() >= deadline) return claim;
       await changeOrTime(workOf(ref.id, database), LOOK_EVERY_MS);
       const row = await env.stores.databases.get(ref.id, database);
       if (row === undefined || isDatabaseEnded(row.state)) return { next: 'end' };
@@ -47,6 +47,7 @@ interface ClaimScope {
   lane: string;
   sequence: number;
   result?: Parameters<typeof claimNext>[1]['result'];
+  helps?: true;
 }
 
 async function claimOnce(

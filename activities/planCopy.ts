@@ -58,7 +58,10 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
     await writePlannedTables(target, ready);
     await markPlanned(target, generation, planned);
   }
-  const batches = planBatches(ready, { jobs, serverVersion: source.serverVersion });
+  // Offline, the jobs of databases that are done help with this one: its tables are split for all of them.
+  const { spec } = env.record;
+  const helpedJobs = spec.mode === 'Offline' ? Math.max(jobs, spec.jobs) : jobs;
+  const batches = planBatches(ready, { jobs: helpedJobs, serverVersion: source.serverVersion });
   const hasManyIndexes = indexCount(ready, schema) >= jobs;
   const indexMemoryMb = Math.max(64, Math.floor(INDEX_MEMORY_MB / env.record.spec.jobs));
   const tuning = { hasManyIndexes, indexMemoryMb };

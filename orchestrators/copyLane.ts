@@ -18,7 +18,7 @@ const CLAIMS_PER_HISTORY = 20;
  */
 function* copyLane(context: OrchestrationContext): Generator<Task, unknown, unknown> {
   const input = context.df.getInput<CopyLaneOrchestration>();
-  const { ref, database, owner, lane, generation } = input;
+  const { ref, database, owner, lane, generation, helps } = input;
   let { sequence, result } = input;
   for (let claims = 0; claims < CLAIMS_PER_HISTORY; claims += 1) {
     sequence += 1;
@@ -31,12 +31,13 @@ function* copyLane(context: OrchestrationContext): Generator<Task, unknown, unkn
       generation,
       sequence,
       ...(result === undefined ? {} : { result }),
+      ...(helps ? { helps } : {}),
     });
     result = undefined;
     // A lane that cannot tell what it did must not end as if all were well.
     if (!claimed.ok) throw new Error(claimed.error.message);
     const claim = claimed.value;
-    if (claim.next === 'end') return null;
+    if (claim.next === 'end' || (helps && claim.next === 'wait')) return null;
     if (claim.next === 'unit') result = yield* runUnit(context, input, claim.unit);
   }
   const { result: _told, ...rest } = input;

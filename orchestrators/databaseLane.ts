@@ -3,9 +3,11 @@ import type { OrchestrationContext, Task } from 'durable-functions';
 import type {
   DatabaseLaneOrchestration,
   DatabaseOrchestration,
+  HelpOrchestration,
 } from '../shared/contracts/activities.ts';
 import { callUntilDone } from './steps/callActivity.ts';
-import { callChild } from './steps/version.ts';
+import { allOf } from './steps/taskGroups.ts';
+import { callChild, isSince } from './steps/version.ts';
 
 /** The whole history is replayed in every episode, so a lane starts anew after this many. */
 const DATABASES_PER_HISTORY = 50;
@@ -24,7 +26,10 @@ function* databaseLane(context: OrchestrationContext): Generator<Task, unknown, 
       sequence,
     });
     if (!claimed.ok) throw new Error(claimed.error.message);
-    if (claimed.value.database === null) return null;
+    if (claimed.value.database === null) {
+      if (input.mayHelp && isSince(context, '1.1')) yield* helpOthers(context, input);
+      return null;
+    }
     const child: DatabaseOrchestration = { ref, jobs, verify, ...claimed.value };
     try {
       const instanceId = `${owner}:${lane}:${sequence}`;
@@ -35,6 +40,19 @@ function* databaseLane(context: OrchestrationContext): Generator<Task, unknown, 
   }
   context.df.continueAsNew({ ...input, sequence });
   return undefined;
+}
+
+/** All jobs of the lane. */
+function* helpOthers(
+  context: OrchestrationContext,
+  { ref, owner, jobs }: DatabaseLaneOrchestration,
+): Generator<Task, void, unknown> {
+  const { instanceId } = context.df;
+  const helpers = Array.from({ length: jobs }, (_, index) => {
+    const child: HelpOrchestration = { ref, owner, sequence: 0 };
+    return callChild(context, 'helpCopies', child, `${instanceId}:help-${index}`);
+  });
+  yield* allOf(context, helpers);
 }
 
 df.app.orchestration('databaseLane', databaseLane);

@@ -134,8 +134,8 @@ function* validateAll(
 }
 
 /**
- * As many lanes as the jobs allow, each with its share of them; a PATCH in between is seen by the
- * activities in the row.
+ * As many lanes as the jobs allow, each with its share of them, which help the others when no
+ * database is left; a PATCH in between is seen by the activities in the row.
  */
 function* migrateDatabases(
   context: OrchestrationContext,
@@ -148,9 +148,17 @@ function* migrateDatabases(
   const laneCount = Math.max(1, Math.min(most, plan.databases.length));
   const share = Math.max(1, Math.floor(plan.jobs / laneCount));
   const spare = Math.max(0, plan.jobs - share * laneCount);
+  const mayHelp = !plan.online && laneCount > 1;
   const lanes = Array.from({ length: laneCount }, (_, lane) => {
     const jobs = share + (lane < spare ? 1 : 0);
-    const child: DatabaseLaneOrchestration = { ref, owner, lane, jobs, verify: plan.verify };
+    const child: DatabaseLaneOrchestration = {
+      ref,
+      owner,
+      lane,
+      jobs,
+      verify: plan.verify,
+      mayHelp,
+    };
     return callChild(context, 'databaseLane', child, `${owner}:lane-${lane}`);
   });
   // A lane that failed leaves databases open; completeMigration ends them as failed.

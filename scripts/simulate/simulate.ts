@@ -21,11 +21,13 @@ import type { Statistics } from './statistics.ts';
 const MODULES = [
   'scripts/simulate/activities.js',
   'activities/claimDatabase.js',
+  'activities/claimHelp.js',
   'activities/copyWork.js',
   'orchestrators/migrationOrchestrator.js',
   'orchestrators/databaseLane.js',
   'orchestrators/migrateDatabase.js',
   'orchestrators/copyLane.js',
+  'orchestrators/helpCopies.js',
   'orchestrators/validationGroup.js',
 ];
 

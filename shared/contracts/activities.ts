@@ -111,6 +111,18 @@ export interface ActivityMap {
     /** `isFresh`: no run has begun with it yet. */
     output: { database: string; isFresh: boolean; online: boolean } | { database: null };
   };
+  /** Where a lane that has no database of its own can help: the copy that has the most to do. */
+  claimHelp: {
+    input: MigrationInput & { owner: string };
+    output:
+      | {
+          next: 'help';
+          copy: Pick<CopyLaneOrchestration, 'database' | 'owner' | 'generation' | 'snapshot'>;
+        }
+      // Nothing now, but a copy that has not begun, or is at work, may have something later.
+      | { next: 'wait' }
+      | { next: 'end' };
+  };
   completeMigration: {
     input: MigrationInput & { failure?: string; failureKind?: MigrationErrorKind };
     output: { state: string };
@@ -150,6 +162,7 @@ export interface ActivityMap {
       lane: string;
       sequence: number;
       result?: UnitResult;
+      helps?: true;
     };
     output: Claim;
   };
@@ -223,6 +236,17 @@ export interface DatabaseLaneOrchestration {
   lane: number;
   jobs: number;
   verify: boolean;
+  /** There are other lanes, which may have work to share when no database is left. */
+  mayHelp?: boolean;
+}
+
+/** Input of helpCopies, and what it carries through continue-as-new. */
+export interface HelpOrchestration {
+  ref: MigrationRef;
+  /** The run's instance. */
+  owner: string;
+  /** Copies helped so far. */
+  sequence: number;
 }
 
 /** Input of copyLane, and what it carries through continue-as-new. */
@@ -238,4 +262,6 @@ export interface CopyLaneOrchestration {
   sequence: number;
   /** What the last claimed unit came to, not told yet. */
   result?: UnitResult;
+  /** Of another database's lane: it leaves when there is nothing to do, and does not wait. */
+  helps?: true;
 }

@@ -64,6 +64,8 @@ export interface ClaimRequest {
   /** Counts the lane's claims from 1: a claim that is repeated gets the same answer. */
   sequence: number;
   result?: UnitResult;
+  /** The lane is another database's, and leaves when there is no unit for it. */
+  helps?: true;
 }
 
 export type Claim =
@@ -98,14 +100,14 @@ export function claimNext(work: CopyWork, request: ClaimRequest): Claim {
     lane.unit = null;
     delete lane.bytes;
   }
-  if (work.stop !== undefined) return { next: 'end' };
-  const unit = takeUnit(work);
+  const unit = work.stop === undefined ? takeUnit(work) : undefined;
   if (unit !== undefined) {
     lane.sequence = request.sequence;
     lane.unit = unit;
     return { next: 'unit', unit };
   }
-  return isIdle(work) ? { next: 'end' } : { next: 'wait' };
+  if (request.helps) delete work.lanes[request.lane];
+  return work.stop !== undefined || isIdle(work) ? { next: 'end' } : { next: 'wait' };
 }
 
 /** Notes how far a batch is, in place; false when no lane has it in hand any more. */
@@ -123,7 +125,14 @@ export function bytesSoFar({ counters, lanes }: CopyWork): number {
   return Object.values(lanes).reduce((sum, { bytes = 0 }) => sum + bytes, counters.bytesCopied);
 }
 
-function isIdle(work: CopyWork): boolean {
+/** Units that can be given out now. */
+export function unitsLeft(work: CopyWork): number {
+  if (work.stop !== undefined) return 0;
+  return work.followUps.length + (work.batchCount - work.nextBatch);
+}
+
+/** No lane has anything in hand. */
+export function isIdle(work: CopyWork): boolean {
   return Object.values(work.lanes).every(({ unit }) => unit === null);
 }
 
@@ -269,8 +278,8 @@ export type CopyEnd =
 
 export function copyEnd(work: CopyWork): CopyEnd {
   if (work.stop !== undefined) return work.stop;
-  const open = work.followUps.length + (work.batchCount - work.nextBatch);
-  if (work.counters.erroredTables === 0 && work.failures.length === 0 && open === 0) {
+  const { counters, failures } = work;
+  if (counters.erroredTables === 0 && failures.length === 0 && unitsLeft(work) === 0) {
     return { end: 'copied' };
   }
   return { end: 'failed', message: work.failures.join(' ') };

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { bytesSoFar, claimNext, copyEnd, noteBytes } from '../../shared/contracts/copyWork.ts';
+import {
+  bytesSoFar,
+  claimNext,
+  copyEnd,
+  noteBytes,
+  unitsLeft,
+} from '../../shared/contracts/copyWork.ts';
 import type { Claim, CopyUnit, CopyWork, UnitResult } from '../../shared/contracts/copyWork.ts';
 
 function newWork(change: Partial<CopyWork> = {}): CopyWork {
@@ -53,6 +59,23 @@ describe('the work of a copy', () => {
     const failed: UnitResult = { ok: false, kind: 'connectionFailed', message: 'gone' };
     claimNext(work, { lane: 'b', sequence: 2, result: failed });
     expect(bytesSoFar(work)).toBe(100);
+  });
+
+  it('lets a lane that helps go when there is nothing for it, and settles what it did once', () => {
+    const work = newWork();
+    claimNext(work, { lane: 'own', sequence: 1 });
+    expect(unitsLeft(work)).toBe(1);
+    const helped = claimNext(work, { lane: 'help', sequence: 1, helps: true });
+    expect(unitOf(helped)).toMatchObject({ kind: 'batch', batch: 1 });
+    expect(claimNext(work, { lane: 'own', sequence: 2, result: done })).toEqual({ next: 'wait' });
+    const told = { lane: 'help', sequence: 2, result: done, helps: true } as const;
+    for (const _again of [1, 2]) {
+      expect(claimNext(work, told)).toEqual({ next: 'end' });
+      expect(work.counters).toMatchObject({ completedTables: 2, rowsCopied: 20 });
+    }
+    expect(Object.keys(work.lanes)).toEqual(['own']);
+    expect(claimNext(work, { lane: 'own', sequence: 2 })).toEqual({ next: 'end' });
+    expect(copyEnd(work)).toEqual({ end: 'copied' });
   });
 
   it('gives a lane the same unit for the same claim, and settles it once', () => {
