@@ -7,8 +7,9 @@ import { defineActivity } from './steps/defineActivity.ts';
 defineActivity('claimHelp', async ({ ref, owner }, { stores }) => {
   let most: CopyWork | undefined;
   let mayCome = false;
-  for (const { database, state } of await stores.databases.list(ref.id)) {
-    if (isDatabaseEnded(state)) continue;
+  for (const { database } of await stores.databases.listOpen(ref.id)) {
+    const row = await stores.databases.get(ref.id, database);
+    if (row === undefined || isDatabaseEnded(row.state)) continue;
     const work = await stores.copyWork.get(ref.id, database);
     // The work of an earlier run stays until this run has planned its own.
     const isOfRun = work?.owner.startsWith(`${owner}:`) === true;

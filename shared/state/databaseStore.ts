@@ -22,14 +22,14 @@ function claimText({ owner, lane, sequence }: DatabaseClaim): string {
   return `${owner}/${lane}/${sequence}`;
 }
 
-function openOf(records: readonly DatabaseRecord[], text: string): OpenDatabase[] {
+function openOf(records: readonly DatabaseRecord[], text: string | undefined): OpenDatabase[] {
   return records
     .map(({ database, order, state, claim }) => ({
       database,
       order,
       state,
       ...(claim === undefined ? {} : { claimOwner: claim.owner }),
-      isOfClaim: claim !== undefined && claimText(claim) === text,
+      isOfClaim: text !== undefined && claim !== undefined && claimText(claim) === text,
     }))
     .filter(({ state, isOfClaim }) => state !== 'Succeeded' || isOfClaim);
 }
@@ -61,10 +61,11 @@ export function openDatabaseStore(
     return records.sort((a, b) => (a.database < b.database ? -1 : 1));
   };
 
-  const listOpen = async (migrationId: string, claim: DatabaseClaim) => {
+  const listOpen = async (migrationId: string, claim?: DatabaseClaim) => {
     const partition = partitionFilter(encodeKey(migrationId));
-    const text = claimText(claim);
-    const filter = `${partition} and (state ne 'Succeeded' or claim eq ${odataText(text)})`;
+    const text = claim && claimText(claim);
+    const isClaimed = text === undefined ? '' : ` or claim eq ${odataText(text)}`;
+    const filter = `${partition} and (state ne 'Succeeded'${isClaimed})`;
     const open: OpenDatabase[] = [];
     for await (const row of rows.listColumns(filter, COLUMNS_OF_OPEN)) {
       // Written before there were these columns.
@@ -73,7 +74,7 @@ export function openDatabaseStore(
         database: decodeKey(String(row['rowKey'])),
         order: Number(row['place']),
         ...(typeof row['claimOwner'] === 'string' ? { claimOwner: row['claimOwner'] } : {}),
-        isOfClaim: row['claim'] === text,
+        isOfClaim: text !== undefined && row['claim'] === text,
       });
     }
     return open;

@@ -75,7 +75,7 @@ export interface OpenDatabase {
   order: number;
   /** The run that has claimed it last. */
   claimOwner?: string;
-  /** Claimed by exactly this claim. */
+  /** Claimed by exactly this claim; false when none was asked for. */
   isOfClaim: boolean;
 }
 
@@ -87,7 +87,7 @@ export interface DatabaseStore {
    * Those that have not succeeded, and whichever the claim has got: what a lane chooses from. Reads
    * a few columns instead of the records, because a lane does it for every database.
    */
-  listOpen(migrationId: string, claim: DatabaseClaim): Promise<OpenDatabase[]>;
+  listOpen(migrationId: string, claim?: DatabaseClaim): Promise<OpenDatabase[]>;
   /** Inserts or replaces; the row's outbox is kept. */
   put(record: DatabaseRecord): Promise<void>;
   /** As MigrationStore.update. */
