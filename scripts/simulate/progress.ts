@@ -56,7 +56,7 @@ function phaseOf(count: (name: string) => number, isDone: boolean): string {
   return count('validateServers') > 0 ? 'validating' : 'preparing';
 }
 
-/** The speed is taken over this long: databases begin and end in waves. */
+/** The speed that is shown is that of this last while. */
 const RATE_WINDOW_MS = 60_000;
 
 const LINE_EVERY_MS = 10_000;
@@ -97,23 +97,24 @@ export function createPlainView(write: (line: string) => void): SimulationView {
 
 function createLineWriter(): (progress: SimulationProgress) => string {
   const rate = createRate(RATE_WINDOW_MS);
-  let firstUnitMs: number | undefined;
-  return ({ phase, databasesDone, databases, unitsDone, units, elapsedMs }) => {
+  let first: SimulationProgress | undefined;
+  return (progress) => {
+    const { phase, databasesDone, databases, unitsDone, units, elapsedMs } = progress;
     if (unitsDone > 0) {
-      firstUnitMs ??= elapsedMs;
+      first ??= progress;
       rate.add(elapsedMs, unitsDone);
     }
-    const isKnown = firstUnitMs !== undefined && elapsedMs - firstUnitMs >= ESTIMATES_AFTER_MS;
-    const perSecond = isKnown ? rate.perSecond() : 0;
-    const left = units - unitsDone;
     const parts = [
       `[${formatDuration(elapsedMs)}] ${phase}`,
       `${formatCount(databasesDone)} of ${formatCount(databases)} databases`,
       `${formatCount(unitsDone)} of ${formatCount(units)} units`,
     ];
-    if (perSecond > 0 && left > 0) {
-      parts.push(`${formatCount(perSecond)} units/s`);
-      parts.push(`about ${formatDuration((left / perSecond) * 1000)} left`);
+    const sinceMs = elapsedMs - (first?.elapsedMs ?? elapsedMs);
+    const since = unitsDone - (first?.unitsDone ?? unitsDone);
+    if (sinceMs >= ESTIMATES_AFTER_MS && since > 0 && unitsDone < units) {
+      parts.push(`${formatCount(rate.perSecond())} units/s`);
+      // From all of the time so far: databases begin and end in waves.
+      parts.push(`about ${formatDuration(((units - unitsDone) * sinceMs) / since)} left`);
     }
     return parts.join('  ');
   };
