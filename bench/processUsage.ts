@@ -77,11 +77,18 @@ async function peakKilobytes(pid: number): Promise<number | undefined> {
 }
 
 async function cpuTicks(pid: number): Promise<number | undefined> {
+  const fields = await statFields(pid);
+  // User and system time are the 12th and 13th.
+  return fields === undefined ? undefined : Number(fields[11]) + Number(fields[12]);
+}
+
+/**
+ * What /proc/PID/stat has behind the name in parentheses, which may hold spaces: first the state.
+ * Undefined when there is no such process.
+ */
+export async function statFields(pid: number): Promise<string[] | undefined> {
   const text = await read(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
-  // The name in parentheses may hold spaces; user and system time are the 12th and 13th after it.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 function read(file: string): Promise<string | undefined> {

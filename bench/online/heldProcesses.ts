@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { DATABASE, withClient } from '../offline/servers.ts';
+import { statFields } from '../processUsage.ts';
 import type { OnlineSite } from './onlineCase.ts';
 import { until } from './work.ts';
 
@@ -59,8 +59,8 @@ async function walsendersOf(site: OnlineSite, slots: readonly string[]): Promise
   });
 }
 
-/** The state behind the name in parentheses, which may hold spaces. */
 async function isStopped(pid: number): Promise<boolean> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-  return text.slice(text.lastIndexOf(')') + 2).startsWith('T');
+  const fields = await statFields(pid);
+  if (fields === undefined) throw new Error(`The process ${pid} has ended.`);
+  return fields[0] === 'T';
 }

@@ -19,8 +19,8 @@ export interface ParserOptions {
 
 /**
  * Reads one message of wal2json (format version 2, with include-xids, include-lsn and
- * include-type-oids) that lies in `bytes` from `start` to `end`. The bytes
- * may change when the call has returned.
+ * include-type-oids) that lies in `bytes` from `start` to `end`. The bytes may
+ * change when the call has returned.
  *
  * @throws MigrationError dataFailed that names the table, never a value.
  */
@@ -222,21 +222,25 @@ class Parser {
     const letter = actionOf(bytes, start);
     if (letter !== ACTION.begin && letter !== ACTION.commit) return undefined;
     const json = this.#json;
-    json.at = skipToXid(bytes, start);
-    if (json.at > 0) {
-      const xid = json.readInteger();
-      if (json.passes(LSN) && json.at < end) {
-        const commitLsn = json.readLsn();
-        if (json.passes(NEXT_LSN) && json.at < end) {
-          const endLsn = json.readLsn();
-          if (json.nextIs(CLOSE_BRACE) && json.at === end) {
-            return { action: letter === ACTION.begin ? 'B' : 'C', xid, commitLsn, endLsn };
-          }
-        }
+    const at = skipToXid(bytes, start);
+    if (at < 0) return undefined;
+    json.at = at;
+    const xid = json.readInteger();
+    const commitLsn = this.#readLsnAfter(LSN, end);
+    const endLsn = commitLsn === undefined ? undefined : this.#readLsnAfter(NEXT_LSN, end);
+    if (commitLsn !== undefined && endLsn !== undefined) {
+      if (json.nextIs(CLOSE_BRACE) && json.at === end) {
+        return { action: letter === ACTION.begin ? 'B' : 'C', xid, commitLsn, endLsn };
       }
     }
     json.at = start;
     return undefined;
+  }
+
+  /** Undefined when something else comes next. */
+  #readLsnAfter(name: Uint8Array, end: number): Lsn | undefined {
+    const json = this.#json;
+    return json.passes(name) && json.at < end ? json.readLsn() : undefined;
   }
 
   /** A key with its colon; undefined for one that is not read. */

@@ -40,26 +40,32 @@ const UUID = 2950;
 const JSONB = 3802;
 
 /** Before the text of a jsonb. */
-const JSONB_VERSION = [1];
+const JSONB_VERSION = 1;
 
+const textArray = arrayOf(
+  (row, index) => row.byteLength(index),
+  (bytes, at, row, index) => row.write(index, bytes, at),
+);
+
+/** A number that does not fit throws a RangeError. */
 const ENCODERS: ReadonlyMap<number, Encoder> = new Map<number, Encoder>([
-  [BOOL, fixed(1, (bytes, at, row, index) => bytes.writeUInt8(boolean(row, index), at))],
-  [INT2, fixed(2, (bytes, at, row, index) => bytes.writeInt16BE(integer(row, index), at))],
-  [INT4, fixed(4, (bytes, at, row, index) => bytes.writeInt32BE(integer(row, index), at))],
-  [OID, fixed(4, (bytes, at, row, index) => bytes.writeUInt32BE(integer(row, index), at))],
-  [INT8, fixed(8, writeInt8)],
-  [BYTEA, encodeBytea],
-  [FLOAT8, fixed(8, (bytes, at, row, index) => bytes.writeDoubleBE(double(row, index), at))],
-  [UUID, fixed(16, writeUuid)],
-  [TEXT, texts([])],
-  [VARCHAR, texts([])],
-  [BPCHAR, texts([])],
-  [JSON_TEXT, texts([])],
-  [JSONB, texts(JSONB_VERSION)],
-  [NUMERIC, encodeNumerics],
-  [DATE, times(4, readDate)],
-  [TIMESTAMP, times(8, (text, end) => readTimestamp(text, end, false))],
-  [TIMESTAMPTZ, times(8, (text, end) => readTimestamp(text, end, true))],
+  [BOOL, arrayOf(1, (bytes, at, row, index) => bytes.writeUInt8(boolean(row, index), at))],
+  [INT2, arrayOf(2, (bytes, at, row, index) => bytes.writeInt16BE(integer(row, index), at))],
+  [INT4, arrayOf(4, (bytes, at, row, index) => bytes.writeInt32BE(integer(row, index), at))],
+  [OID, arrayOf(4, (bytes, at, row, index) => bytes.writeUInt32BE(integer(row, index), at))],
+  [INT8, arrayOf(8, writeInt8)],
+  [FLOAT8, arrayOf(8, (bytes, at, row, index) => bytes.writeDoubleBE(double(row, index), at))],
+  [UUID, arrayOf(16, writeUuid)],
+  [BYTEA, arrayOf(byteaLength, writeBytea)],
+  [TEXT, textArray],
+  [VARCHAR, textArray],
+  [BPCHAR, textArray],
+  [JSON_TEXT, textArray],
+  [JSONB, arrayOf((row, index) => 1 + row.byteLength(index), writeJsonb)],
+  [NUMERIC, arrayOf((row, index) => numericBytes(row.byteLength(index)), writeNumber)],
+  [DATE, arrayOf(4, writeDate)],
+  [TIMESTAMP, arrayOf(8, timestamp(false))],
+  [TIMESTAMPTZ, arrayOf(8, timestamp(true))],
 ]);
 
 /** Undefined for a type that is sent as text. `typeOid`: the type itself, not what a domain is made of. */
@@ -81,12 +87,17 @@ function writeNull(bytes: Buffer, at: number): number {
   return bytes.writeInt32BE(NULL_LENGTH, at);
 }
 
-type WriteElement = (bytes: Buffer, at: number, row: Tuple, index: number) => void;
+/** Gives the position behind the element; undefined for a value that its binary format cannot say. */
+type WriteElement = (bytes: Buffer, at: number, row: Tuple, index: number) => number | undefined;
 
-/** Elements of one size. A number that does not fit throws a RangeError. */
-function fixed(size: number, write: WriteElement): Encoder {
-  return (typeOid, { rows, slots, index }) => {
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + slots.length * (4 + size));
+/** The most bytes that an element takes. */
+type ElementBytes = (row: Tuple, index: number) => number;
+
+/** Undefined, and all are sent as texts, when one of the elements cannot be written. */
+function arrayOf(most: number | ElementBytes, write: WriteElement): Encoder {
+  return (typeOid, column) => {
+    const { rows, slots, index } = column;
+    const bytes = Buffer.allocUnsafe(HEADER_BYTES + elementBytes(column, most));
     writeHeader(bytes, typeOid, slots.length);
     let at = HEADER_BYTES;
     for (const slot of slots) {
@@ -95,12 +106,23 @@ function fixed(size: number, write: WriteElement): Encoder {
         at = writeNull(bytes, at);
         continue;
       }
-      at = bytes.writeInt32BE(size, at);
-      write(bytes, at, row, index);
-      at += size;
+      const end = write(bytes, at + 4, row, index);
+      if (end === undefined) return undefined;
+      bytes.writeInt32BE(end - at - 4, at);
+      at = end;
     }
     return bytes.subarray(0, at);
   };
+}
+
+function elementBytes({ rows, slots, index }: ColumnOfRows, most: number | ElementBytes): number {
+  if (typeof most === 'number') return slots.length * (4 + most);
+  let size = 4 * slots.length;
+  for (const slot of slots) {
+    const row = rows[slot];
+    if (row !== undefined && !row.isNull(index)) size += most(row, index);
+  }
+  return size;
 }
 
 /** Anything else would be written as 0 by the methods of Buffer. */
@@ -110,15 +132,11 @@ function integer(row: Tuple, index: number): number {
   return value;
 }
 
-function writeInt8(bytes: Buffer, at: number, row: Tuple, index: number): void {
+function writeInt8(bytes: Buffer, at: number, row: Tuple, index: number): number {
   const value = row.key(index);
-  if (typeof value === 'number') {
-    writeSafeInt8(bytes, at, value);
-  } else if (value === null || value === '') {
-    throw new RangeError('A number is not an integer.');
-  } else {
-    bytes.writeBigInt64BE(BigInt(value), at);
-  }
+  if (typeof value === 'number') return writeSafeInt8(bytes, at, value);
+  if (value === null || value === '') throw new RangeError('A number is not an integer.');
+  return bytes.writeBigInt64BE(BigInt(value), at);
 }
 
 function writeSafeInt8(bytes: Buffer, at: number, value: number): number {
@@ -144,107 +162,49 @@ function double(row: Tuple, index: number): number {
 
 const UUID_TEXT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function writeUuid(bytes: Buffer, at: number, row: Tuple, index: number): void {
+function writeUuid(bytes: Buffer, at: number, row: Tuple, index: number): number {
   const text = row.at(index) ?? '';
   if (!UUID_TEXT.test(text)) throw new RangeError('A uuid is not in hexadecimal digits.');
-  bytes.write(text.replaceAll('-', ''), at, 'hex');
+  return at + bytes.write(text.replaceAll('-', ''), at, 'hex');
 }
 
 /** `\x` and hexadecimal digits, as bytea_output prints it. */
-function encodeBytea(typeOid: number, { rows, slots, index }: ColumnOfRows): Buffer {
-  let size = HEADER_BYTES;
-  for (const slot of slots) size += 4 + byteaLength(rows[slot], index);
-  const bytes = Buffer.allocUnsafe(size);
-  writeHeader(bytes, typeOid, slots.length);
-  let at = HEADER_BYTES;
-  for (const slot of slots) {
-    const text = rows[slot]?.at(index) ?? null;
-    if (text === null) {
-      at = writeNull(bytes, at);
-      continue;
-    }
-    const length = byteaLength(rows[slot], index);
-    at = bytes.writeInt32BE(length, at);
-    const written = bytes.write(text.slice(2), at, 'hex');
-    if (written !== length) throw new RangeError('A bytea value is not in hexadecimal digits.');
-    at += length;
+function writeBytea(bytes: Buffer, at: number, row: Tuple, index: number): number {
+  const written = bytes.write((row.at(index) ?? '').slice(2), at, 'hex');
+  if (written !== byteaLength(row, index)) {
+    throw new RangeError('A bytea value is not in hexadecimal digits.');
   }
-  return bytes;
+  return at + written;
 }
 
-function byteaLength(row: Tuple | undefined, index: number): number {
-  return row === undefined || row.isNull(index) ? 0 : (row.byteLength(index) - 2) / 2;
+function byteaLength(row: Tuple, index: number): number {
+  return (row.byteLength(index) - 2) / 2;
 }
 
-/** Texts in UTF-8, each behind the bytes of its `head`. */
-function texts(head: readonly number[]): Encoder {
-  return (typeOid, { rows, slots, index }) => {
-    let size = HEADER_BYTES;
-    for (const slot of slots) size += 4 + head.length + (rows[slot]?.byteLength(index) ?? 0);
-    const bytes = Buffer.allocUnsafe(size);
-    writeHeader(bytes, typeOid, slots.length);
-    let at = HEADER_BYTES;
-    for (const slot of slots) {
-      const row = rows[slot];
-      if (row === undefined || row.isNull(index)) {
-        at = writeNull(bytes, at);
-        continue;
-      }
-      let end = at + 4;
-      for (const byte of head) bytes[end++] = byte;
-      end = row.write(index, bytes, end);
-      bytes.writeInt32BE(end - at - 4, at);
-      at = end;
-    }
-    // Nulls have no head.
-    return bytes.subarray(0, at);
-  };
+function writeJsonb(bytes: Buffer, at: number, row: Tuple, index: number): number {
+  return row.write(index, bytes, bytes.writeUInt8(JSONB_VERSION, at));
 }
 
 /** For the texts of values that are made into something else. */
 let scratch = Buffer.allocUnsafeSlow(1024);
 
-function encodeNumerics(typeOid: number, { rows, slots, index }: ColumnOfRows): Buffer {
-  let size = HEADER_BYTES;
-  for (const slot of slots) size += 4 + numericBytes(rows[slot]?.byteLength(index) ?? 0);
-  const bytes = Buffer.allocUnsafe(size);
-  writeHeader(bytes, typeOid, slots.length);
-  let at = HEADER_BYTES;
-  for (const slot of slots) {
-    const row = rows[slot];
-    if (row === undefined || row.isNull(index)) {
-      at = writeNull(bytes, at);
-      continue;
-    }
-    const length = row.byteLength(index);
-    if (length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * length);
-    const end = writeNumeric(scratch, row.write(index, scratch, 0), bytes, at + 4);
-    bytes.writeInt32BE(end - at - 4, at);
-    at = end;
-  }
-  return bytes.subarray(0, at);
+function writeNumber(bytes: Buffer, at: number, row: Tuple, index: number): number {
+  const length = row.byteLength(index);
+  if (length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * length);
+  return writeNumeric(scratch, row.write(index, scratch, 0), bytes, at);
 }
 
-type ReadTime = (text: Buffer, end: number) => number | undefined;
+/** Not infinities, years before Christ and those far away. */
+function writeDate(bytes: Buffer, at: number, row: Tuple, index: number): number | undefined {
+  if (row.byteLength(index) > scratch.length) return undefined;
+  const days = readDate(scratch, row.write(index, scratch, 0));
+  return days === undefined ? undefined : bytes.writeInt32BE(days, at);
+}
 
-/** All are sent as texts when one is an infinity, before Christ or far away. */
-function times(size: 4 | 8, read: ReadTime): Encoder {
-  return (typeOid, { rows, slots, index }) => {
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + slots.length * (4 + size));
-    writeHeader(bytes, typeOid, slots.length);
-    let at = HEADER_BYTES;
-    for (const slot of slots) {
-      const row = rows[slot];
-      if (row === undefined || row.isNull(index)) {
-        at = writeNull(bytes, at);
-        continue;
-      }
-      if (row.byteLength(index) > scratch.length) return undefined;
-      const value = read(scratch, row.write(index, scratch, 0));
-      if (value === undefined) return undefined;
-      at = bytes.writeInt32BE(size, at);
-      at = size === 4 ? bytes.writeInt32BE(value, at) : writeSafeInt8(bytes, at, value);
-    }
-    return bytes.subarray(0, at);
+function timestamp(hasZone: boolean): WriteElement {
+  return (bytes, at, row, index) => {
+    if (row.byteLength(index) > scratch.length) return undefined;
+    const time = readTimestamp(scratch, row.write(index, scratch, 0), hasZone);
+    return time === undefined ? undefined : writeSafeInt8(bytes, at, time);
   };
 }
