@@ -33,7 +33,7 @@ export async function openNative(site: OnlineSite, pgbenchScale: number): Promis
         'select pid from pg_stat_subscription where subname = $1 and pid is not null',
         [NAME],
       );
-      return rows.map(({ pid }) => pid);
+      return rows.map(({ pid }) => ({ pid, server: target }));
     }),
   );
   return {

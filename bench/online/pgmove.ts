@@ -43,7 +43,9 @@ export async function openPgmove(
   return {
     name: PGMOVE_NAME,
     database,
-    ...heldProcesses(site, await slotsOf(site), () => Promise.resolve([stack.replicatorPid])),
+    ...heldProcesses(site, await slotsOf(site), () =>
+      Promise.resolve([{ pid: stack.replicatorPid }]),
+    ),
     failure: async () => failureOf(await api.get(name)),
     pid: () => stack.replicatorPid,
     cutOver: async () => {

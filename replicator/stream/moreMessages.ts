@@ -1,8 +1,9 @@
 import type { WalMessage } from '../../shared/wal/messages.ts';
+import { LONG_REST_MS } from '../../shared/wal/readPace.ts';
 import type { WalStream } from '../../shared/wal/stream.ts';
 
-/** Messages that come within this time belong to the same backlog. */
-const SOON_MS = 10;
+/** Messages that come within this time belong to the same backlog: the reader rests in between. */
+const SOON_MS = LONG_REST_MS + 5;
 
 /**
  * The messages behind those that were taken: what is there, or comes at once. Each group that a

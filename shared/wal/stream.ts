@@ -3,11 +3,12 @@ import type pg from 'pg';
 import { MigrationError } from '../errors/migrationError.ts';
 import { connect } from '../pg/connect.ts';
 import type { PgSession } from '../pg/connect.ts';
-import { ReusedBufferSocket } from '../pg/copy/reusedBufferSocket.ts';
+import { READ_BYTES, ReusedBufferSocket } from '../pg/copy/reusedBufferSocket.ts';
 import type { Lsn } from './lsn.ts';
 import type { WalMessage } from './messages.ts';
 import { createParser } from './parser.ts';
 import type { WalParser } from './parser.ts';
+import { ReadPace } from './readPace.ts';
 import { streamEnded, streamError } from './streamError.ts';
 import { StreamFrames } from './streamFrames.ts';
 import {
@@ -38,11 +39,6 @@ const DEFAULT_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /** The confirmed position is reported at once when it moved that far. */
 const FEEDBACK_BYTES = 16n * 1024n * 1024n;
-
-/** A chunk below this size says that the reader is faster than the source. */
-const SMALL_CHUNK_BYTES = 16 * 1024;
-
-const REST_MS = 1;
 
 /** A walsender that does not end by itself is left alone after this. */
 const CLOSE_MS = 2000;
@@ -110,7 +106,7 @@ class ReplicationStream implements WalStream {
   #messages: WalMessage[] = [];
   #bufferedBytes = 0;
   #isPaused = false;
-  isFlowing = false;
+  readonly #pace = new ReadPace();
   #isInTransaction = false;
   #failure: MigrationError | undefined;
   #isClosing = false;
@@ -169,9 +165,14 @@ class ReplicationStream implements WalStream {
     this.#bufferedBytes = 0;
     if (this.#isPaused) {
       this.#isPaused = false;
+      this.#pace.startAnew(performance.now());
       this.#socket?.resume();
     }
     return messages;
+  }
+
+  get isFlowing(): boolean {
+    return this.#pace.isFlood;
   }
 
   wake(): void {
@@ -217,20 +218,19 @@ class ReplicationStream implements WalStream {
       this.#fail(streamError(error, this.#options.slot));
       return;
     }
-    this.isFlowing = chunk.length >= SMALL_CHUNK_BYTES;
     if (this.#bufferedBytes > this.#maxBufferedBytes) {
       this.#isPaused = true;
       this.#socket?.pause();
     } else if (this.#socket instanceof ReusedBufferSocket) {
-      this.#rest(this.isFlowing ? 0 : REST_MS);
+      const isAll = chunk.length < READ_BYTES;
+      this.#rest(this.#pace.restAfter(chunk.length, isAll, performance.now()));
     }
     this.#settleWaiter();
   };
 
   /**
-   * The server sends each row by itself, and a reader that keeps up pays a system call for every
-   * few of them. After a millisecond there are many to read at once. Not so under TLS, which hands
-   * over one record at a time. Where there is much to read, the target has its turn between chunks.
+   * Not under TLS, which hands over one record at a time. Where there is more to read already, the
+   * target has its turn between chunks.
    */
   #rest(ms: number): void {
     this.#socket?.pause();

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 
-/** Large enough that one read empties what a millisecond brings. */
-const BUFFER_BYTES = 256 * 1024;
+/** What one read takes at most: about what a millisecond or two bring. */
+export const READ_BYTES = 256 * 1024;
 
 /**
  * A socket that reads into one buffer over and over. Node otherwise gives each read 64 KiB of its
@@ -14,7 +14,7 @@ export class ReusedBufferSocket extends Socket {
   constructor() {
     super({
       onread: {
-        buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES),
+        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
         callback: (length: number, buffer: Uint8Array) => this.#take(buffer, length),
       },
     } as ConstructorParameters<typeof Socket>[0]);

@@ -17,7 +17,7 @@ export interface ApplierOptions {
   isReplicaRole: boolean;
   /** Reads what a null of a float or numeric stands for; absent when the plugin tells it. */
   readBack?: ReadBack;
-  /** Default 20,000; as many again are taken while these are executed. */
+  /** Default 10,000; as many again are taken while these are executed. */
   maxPendingChanges?: number;
   /** Default 8 MiB of messages. */
   maxPendingBytes?: number;
@@ -74,7 +74,7 @@ const SETTINGS_SQL = `select ${[
   .join(', ')}`;
 
 export function createApplier(session: PgSession, options: ApplierOptions): Applier {
-  const { readBack, maxPendingChanges = 20_000, maxPendingBytes = 8 * 1024 * 1024 } = options;
+  const { readBack, maxPendingChanges = 10_000, maxPendingBytes = 8 * 1024 * 1024 } = options;
   const target = targetSession(session);
   const counters: ApplyCounters = {
     inserts: 0,
