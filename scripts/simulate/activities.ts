@@ -4,6 +4,12 @@
  */
 import * as df from 'durable-functions';
 import type { BatchPlan } from '../../activities/steps/batchPlan.ts';
+import {
+  laneCountOf,
+  plannedWork,
+  tableRecords,
+  writePlans,
+} from '../../activities/steps/databasePlan.ts';
 import { batchPath } from '../../shared/contracts/blobPaths.ts';
 import type {
   ActivityInput,
@@ -11,11 +17,10 @@ import type {
   ActivityOutput,
 } from '../../shared/contracts/activities.ts';
 import { transitionDatabase, transitionMigration } from '../../shared/contracts/transitions.ts';
-import { newCopyWork, newTableRecord } from '../../shared/contracts/newRows.ts';
-import type { TableRecord } from '../../shared/contracts/records.ts';
+import type { MigrationRecord, TableRecord } from '../../shared/contracts/records.ts';
 import { runtime } from '../../shared/state/runtime.ts';
 import type { Runtime } from '../../shared/state/runtime.ts';
-import { plansOf } from './plans.ts';
+import { indexCountOf, simulatedPlan } from './plans.ts';
 import { tablesOf } from './sizes.ts';
 import type { Size } from './sizes.ts';
 import { countInto } from './statistics.ts';
@@ -24,7 +29,7 @@ interface Simulation {
   size: Size;
   statistics: string;
   ports: Record<string, string>;
-  /** Indexes of a table whose indexes are units of their own. */
+  /** Of each table. */
   indexes: number;
   jobs: number;
 }
@@ -32,19 +37,22 @@ interface Simulation {
 const simulation = JSON.parse(process.env['PGMOVE_SIMULATION'] ?? '{}') as Simulation;
 countInto(simulation.statistics, simulation.ports);
 
-const BLOBS_AT_ONCE = 16;
-
 function fake<Name extends ActivityName>(
   name: Name,
-  work: (input: ActivityInput<Name>, env: Runtime) => Promise<ActivityOutput<Name>>,
+  work: (
+    input: ActivityInput<Name>,
+    env: Runtime,
+    record: MigrationRecord,
+  ) => Promise<ActivityOutput<Name>>,
 ): void {
   df.app.activity(name, {
     handler: async (input: unknown) => {
       const env = await runtime();
       const given = input as ActivityInput<Name>;
       // Every activity reads the migration first.
-      await env.stores.migrations.get(given.ref);
-      return { ok: true, value: await work(given, env) };
+      const record = await env.stores.migrations.get(given.ref);
+      if (record === undefined) throw new Error('The row of the migration is missing.');
+      return { ok: true, value: await work(given, env, record) };
     },
   });
 }
@@ -86,35 +94,19 @@ fake('readReplication', ({ generation }) =>
 );
 fake('copySchema', nothing);
 
-fake('planCopy', async (input, { stores }) => {
-  const { ref, database, generation, snapshot, jobs, owner } = input;
+// Divided by what the real one calls, so that its units are as many as that one's.
+fake('planCopy', async (input, { stores }, { spec }) => {
+  const { ref, database, jobs } = input;
   const tables = tablesOf(simulation.size);
-  const plans = plansOf(tables, jobs);
-  for (let first = 0; first < plans.length; first += BLOBS_AT_ONCE) {
-    const some = plans
-      .slice(first, first + BLOBS_AT_ONCE)
-      .map((plan, offset) =>
-        stores.blobs.putJson(batchPath(ref.id, database, generation, first + offset), plan),
-      );
-    await Promise.all(some);
-  }
-  const rows = tables.map(({ oid, schema, name, bytes }) => {
-    const tableId = String(oid);
-    return newTableRecord({ tableId, schema, table: name, bytesTotal: bytes, partCount: 1 });
-  });
-  await stores.tables.putMany(ref.id, database, rows);
-  const batchCount = plans.length;
-  const reportedOn = new Date().toISOString();
-  await stores.copyWork.put(
-    newCopyWork(
-      { migrationId: ref.id, database, owner, generation, snapshot, batchCount, reportedOn },
-      tables.length,
-    ),
-  );
+  const plan = simulatedPlan(tables, { spec, jobs, indexes: simulation.indexes });
+  const units = await writePlans(stores, input, plan);
+  await stores.tables.putMany(ref.id, database, tableRecords(tables, plan.batches));
+  const counts = { batchCount: plan.batches.length, tableCount: tables.length };
+  await stores.copyWork.put(plannedWork(input, counts, false));
   await stores.databases.update(ref.id, database, (row) => ({
     record: { ...row, operation: 'Copying tables', tablesTotal: tables.length },
   }));
-  return { laneCount: Math.max(1, Math.min(jobs, plans.length)) };
+  return { laneCount: laneCountOf(jobs, units) };
 });
 
 async function planOf(
@@ -129,7 +121,7 @@ async function planOf(
 }
 
 fake('copyBatch', async (input, env) => {
-  const { batch, hasIndexUnits } = await planOf(env, input);
+  const { batch, hasIndexUnits, indexWork } = await planOf(env, input);
   const ids = batch.items.map(({ oid }) => String(oid));
   const note = (state: TableRecord['state']) =>
     env.stores.tables.updateMany(
@@ -145,7 +137,7 @@ fake('copyBatch', async (input, env) => {
     tablesFailed: 0,
     rows: Math.ceil(batch.bytes / 100),
     bytes: batch.bytes,
-    indexCount: hasIndexUnits ? simulation.indexes : 0,
+    indexCount: hasIndexUnits ? indexCountOf({ indexWork }) : 0,
     ...(item?.part === undefined
       ? {}
       : { part: { tableId: String(item.oid), partCount: item.part.count } }),

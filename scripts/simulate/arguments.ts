@@ -12,7 +12,7 @@ export const USAGE = `Usage: npm run simulate -- [options]
   --tables 10000    tables over all databases, the same number in each
   --terabytes 1     bytes over all databases, in units of 10^12
   --jobs 16         jobs of the migration, at most ${MOST_JOBS}
-  --indexes 2       indexes of a table whose indexes are units of their own
+  --indexes 2       indexes of each table; of a large one they are units of their own
 `;
 
 /** Undefined when the usage was asked for. Throws with what is wrong. */

@@ -1,27 +1,55 @@
 import type { BatchPlan } from '../../activities/steps/batchPlan.ts';
-import { planBatches } from '../../shared/pg/copy/plan.ts';
+import { planDatabase } from '../../activities/steps/databasePlan.ts';
+import type { DatabasePlan, DatabasePlanOptions } from '../../activities/steps/databasePlan.ts';
 import type { PlannedTable } from '../../shared/pg/copy/format.ts';
+import type { TableIndexWork } from '../../shared/pg/schema/plan.ts';
 
-const INDEX_UNITS_FROM_BYTES = 32 * 1024 * 1024;
-
-/** What the planner makes of a database, without its indexes. */
-export function plansOf(tables: readonly PlannedTable[], jobs: number): BatchPlan[] {
-  return planBatches([...tables], { jobs, serverVersion: 170000 }).map((batch) => {
-    const isLarge = batch.items.length === 1 && batch.bytes >= INDEX_UNITS_FROM_BYTES;
-    return {
-      batch,
-      indexWork: [],
-      hasIndexUnits: batch.kind === 'part' || isLarge,
-      hasManyIndexes: true,
-      indexMemoryMb: 64,
-      defaultSearchPath: '',
-    };
-  });
+export interface SimulatedPlanOptions extends Pick<DatabasePlanOptions, 'spec' | 'jobs'> {
+  /** Of each table. */
+  indexes: number;
 }
 
-/** Units of work that these plans come to: the batches, then the indexes and the end of each large table. */
-export function unitCount(plans: readonly BatchPlan[], indexes: number): number {
-  const large = plans.filter(({ hasIndexUnits }) => hasIndexUnits);
-  const tables = new Set(large.flatMap(({ batch }) => batch.items.map(({ oid }) => oid)));
-  return plans.length + tables.size * (indexes + 1);
+const SERVER_VERSION = 170000;
+
+/** What the activity makes of a database whose tables all have as many indexes. */
+export function simulatedPlan(
+  tables: readonly PlannedTable[],
+  { indexes, ...options }: SimulatedPlanOptions,
+): DatabasePlan {
+  const indexWork = Object.fromEntries(
+    tables.map((table) => [String(table.oid), indexWorkOf(table, indexes)]),
+  );
+  const serverVersion = SERVER_VERSION;
+  return planDatabase(tables, { ...options, serverVersion, indexWork, defaultSearchPath: '' });
+}
+
+/** Units of work that the plan comes to: its batches, then the indexes and the end of each large table. */
+export function unitCount({ batches, planOf }: DatabasePlan): number {
+  const units = new Map<number, number>();
+  for (const { batch, hasIndexUnits, indexWork } of batches.map(planOf)) {
+    const [item] = batch.items;
+    if (!hasIndexUnits || item === undefined) continue;
+    units.set(item.oid, indexCountOf({ indexWork }) + 1);
+  }
+  return batches.length + [...units.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** Of the batch's first table, which is its only one where its indexes are units of their own. */
+export function indexCountOf({ indexWork }: Pick<BatchPlan, 'indexWork'>): number {
+  return indexWork[0]?.indexes.length ?? 0;
+}
+
+function indexWorkOf({ oid, schema, name: table }: PlannedTable, indexes: number): TableIndexWork {
+  return {
+    tableOid: oid,
+    schema,
+    table,
+    indexes: Array.from({ length: indexes }, (_, place) => {
+      const name = `${table}_index_${place}`;
+      const createSql = `CREATE INDEX ${name} ON ${schema}.${table} USING btree (id)`;
+      const none = { bytes: 0, constraint: undefined, tail: [] };
+      return { oid: oid * 100 + place, schema, table, name, createSql, ...none };
+    }),
+    sql: '',
+  };
 }

@@ -1,7 +1,7 @@
 import { createRate } from '../../cli/migrate/rate.ts';
 import { createLiveArea } from '../../cli/terminal/liveArea.ts';
 import { formatCount, formatDuration } from '../../cli/terminal/units.ts';
-import { plansOf, unitCount } from './plans.ts';
+import { simulatedPlan, unitCount } from './plans.ts';
 import type { SimulationOptions } from './simulate.ts';
 import { tablesOf } from './sizes.ts';
 import type { Statistics } from './statistics.ts';
@@ -32,9 +32,8 @@ export function createReporter({
   view,
 }: SimulationOptions): (counted?: Statistics) => void {
   const began = performance.now();
-  // A database has one lane of its own, and its share of the jobs.
-  const share = Math.max(1, Math.floor(jobs / Math.min(jobs, size.databases)));
-  const units = size.databases * unitCount(plansOf(tablesOf(size), share), indexes);
+  const plan = simulatedPlan(tablesOf(size), { spec: { mode: 'Offline', jobs }, jobs, indexes });
+  const units = size.databases * unitCount(plan);
   return (counted) => {
     const count = (name: string) => counted?.functions[name]?.count ?? 0;
     const databasesDone = count('completeDatabase');

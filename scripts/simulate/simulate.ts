@@ -34,7 +34,7 @@ const MODULES = [
 export interface SimulationOptions {
   size: Size;
   jobs: number;
-  /** Of a table whose indexes are units of their own. */
+  /** Of each table; those of a large one are units of their own. */
   indexes: number;
   /** Ends it: everything that was started is gone when the promise is rejected. */
   signal?: AbortSignal;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { plansOf, unitCount } from '../../scripts/simulate/plans.ts';
+import { simulatedPlan, unitCount } from '../../scripts/simulate/plans.ts';
 import { createPlainView } from '../../scripts/simulate/progress.ts';
 import { tablesOf } from '../../scripts/simulate/sizes.ts';
 
@@ -24,11 +24,22 @@ test('a line for each phase and every ten seconds, with what is left once that i
   ]);
 });
 
-test('the units of a database are those that its lane will claim', () => {
+test('the units of a database are those that the lanes will claim', () => {
   const one = tablesOf({ databases: 1, tables: 500, bytes: 1e10 });
-  const plans = plansOf(one, 1);
-  const large = plans.filter(({ hasIndexUnits }) => hasIndexUnits).length;
-  expect(large).toBeGreaterThan(0);
-  expect(unitCount(plans, 2)).toBe(plans.length + 3 * large);
-  expect(unitCount(plans, 0)).toBe(plans.length + large);
+  const planned = (jobs: number, indexes: number) =>
+    simulatedPlan(one, { spec: { mode: 'Offline', jobs }, jobs: 1, indexes });
+  const alone = planned(1, 2);
+  const large = alone.batches.map(alone.planOf).filter(({ hasIndexUnits }) => hasIndexUnits);
+  expect(large.length).toBeGreaterThan(0);
+  expect(unitCount(alone)).toBe(alone.batches.length + 3 * large.length);
+  // A large table without an index is complete with its rows.
+  expect(unitCount(planned(1, 0))).toBe(alone.batches.length);
+
+  const helped = planned(8, 2);
+  const tables = new Set(
+    helped.batches.filter(({ kind }) => kind === 'part').map(({ items }) => items[0]?.oid),
+  );
+  expect(tables.size).toBeGreaterThan(0);
+  expect(unitCount(planned(8, 0))).toBe(helped.batches.length + tables.size);
+  expect(unitCount(helped)).toBe(helped.batches.length + 3 * large.length);
 });

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { report } from '../../scripts/simulate/report.ts';
 import type { Outcome } from '../../scripts/simulate/report.ts';
 import { simulate } from '../../scripts/simulate/simulate.ts';
+import { tablesOf } from '../../scripts/simulate/sizes.ts';
+import { planBatches } from '../../shared/pg/copy/plan.ts';
 
 /** What is replayed grows with the square of a history's length: docs/scale.md. */
 const LONGEST_HISTORY = 250;
@@ -38,6 +40,26 @@ test(
     expectShort(outcome);
     expect(outcome.counted.functions['claimUnit']?.count).toBeGreaterThan(60);
     expect(report(outcome)).toContain('1 databases, 500 tables, 0.01 TB, 1 jobs: Succeeded');
+  },
+  PATIENCE_MS,
+);
+
+test(
+  'tables are split for all jobs of the migration, as its real activity splits them',
+  async () => {
+    const size = { databases: 2, tables: 40, bytes: 4e9 };
+    const jobs = 8;
+    const batchCount = (planned: number) =>
+      planBatches(tablesOf(size), { jobs: planned, serverVersion: 170000 }).length;
+    // Else it would not matter for whom they are split.
+    expect(batchCount(jobs)).toBeGreaterThan(batchCount(jobs / size.databases));
+    const outcome = await simulate({ size, jobs, indexes: 2 });
+    expectShort(outcome);
+    const { functions } = outcome.counted;
+    expect(functions['copyBatch']?.count).toBe(size.databases * batchCount(jobs));
+    const large = size.databases * tablesOf(size).filter(({ bytes }) => bytes >= 2 ** 25).length;
+    expect(functions['finishTable']?.count).toBe(large);
+    expect(functions['buildIndex']?.count).toBe(2 * large);
   },
   PATIENCE_MS,
 );
