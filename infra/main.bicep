@@ -23,7 +23,7 @@ param replicatorImage string = ''
 @description('Both parts run in a virtual network of their own, which can be peered to those of the servers.')
 param useVirtualNetwork bool = false
 
-@description('Storage and Key Vault are reached by private endpoints only. Needs useVirtualNetwork.')
+@description('Storage, Key Vault and the Event Grid topic are reached by private endpoints only. Needs useVirtualNetwork.')
 param usePrivateEndpoints bool = false
 
 @description('Addresses of the virtual network, at least a /22.')
@@ -41,6 +41,9 @@ param allowedHosts string = ''
 @description('PGMOVE_PUBLIC_HOSTS: names under which a proxy (Front Door) offers the service. Empty: none.')
 param publicHosts string = ''
 
+@description('Resource groups of servers that the service may read from Azure Resource Manager, separated by commas: <name>, or <subscription id>/<name>. Empty: none.')
+param serverResourceGroups string = ''
+
 @description('Redundancy of the state. Standard_LRS where the region has no zones.')
 @allowed(['Standard_ZRS', 'Standard_LRS', 'Standard_GZRS', 'Standard_GRS'])
 param storageSku string = 'Standard_ZRS'
@@ -53,6 +56,7 @@ param maxReplicators int = 5
 var tags = { 'azd-env-name': environmentName, application: 'pgmove' }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tenantId = empty(entraTenantId) ? tenant().tenantId : entraTenantId
+var serverGroups = filter(map(split(serverResourceGroups, ','), part => trim(part)), part => !empty(part))
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -111,7 +115,15 @@ module keyVault 'modules/keyVault.bicep' = {
 module eventGrid 'modules/eventGrid.bicep' = {
   name: 'eventGrid'
   scope: group
-  params: { location: location, tags: tags, token: token, principalId: identity.outputs.principalId }
+  params: {
+    location: location
+    tags: tags
+    token: token
+    principalId: identity.outputs.principalId
+    privateEndpoints: usePrivateEndpoints
+    endpointSubnetId: network.?outputs.endpointSubnetId ?? ''
+    virtualNetworkId: network.?outputs.virtualNetworkId ?? ''
+  }
 }
 
 module registry 'modules/registry.bicep' = {
@@ -119,6 +131,17 @@ module registry 'modules/registry.bicep' = {
   scope: group
   params: { location: location, tags: tags, token: token, principalId: identity.outputs.principalId }
 }
+
+module serverReaders 'modules/serverReader.bicep' = [
+  for (serverGroup, index) in serverGroups: {
+    name: 'serverReader-${token}-${index}'
+    scope: resourceGroup(
+      contains(serverGroup, '/') ? first(split(serverGroup, '/')) : subscription().subscriptionId,
+      last(split(serverGroup, '/'))
+    )
+    params: { principalId: identity.outputs.principalId }
+  }
+]
 
 module environment 'modules/containerEnvironment.bicep' = {
   name: 'containerEnvironment'
@@ -143,7 +166,8 @@ var settings = {
 }
 
 // The replicator publishes nothing, and nobody calls it: these are the function app's own.
-var functionsSettings = union(settings, {
+var metadataSettings = empty(serverGroups) ? {} : { PGMOVE_ARM_METADATA: 'true' }
+var functionsSettings = union(settings, metadataSettings, {
   FUNCTIONS_WORKER_RUNTIME: 'node'
   FUNCTIONS_EXTENSION_VERSION: '~4'
   AzureWebJobsDisableHomepage: 'true'

@@ -36,6 +36,9 @@ param subnetId string = ''
 @description('PGMOVE_ALLOWED_HOSTS of the group. Empty: every server.')
 param allowedHosts string = ''
 
+@description('PGMOVE_ARM_METADATA of the group. The identity needs Reader on the servers (PGMOVE_SERVER_RESOURCE_GROUPS of the deployment).')
+param readsServerMetadata bool = false
+
 param location string = resourceGroup().location
 
 var tags = { application: 'pgmove', runtime: runtimeId }
@@ -83,6 +86,7 @@ var functionsSettings = union(settings, {
   AzureWebJobsDisableHomepage: 'true'
   // Two function apps in one vault would share their keys, and this one is called by nobody.
   AzureWebJobsSecretStorageType: 'files'
+  PGMOVE_ARM_METADATA: readsServerMetadata ? 'true' : 'false'
   AzureFunctionsJobHost__extensions__durableTask__hubName: 'pgmove${runtimeId}'
 })
 

@@ -2,6 +2,9 @@ param location string
 param tags object
 param token string
 param principalId string
+param privateEndpoints bool
+param endpointSubnetId string
+param virtualNetworkId string
 
 resource topic 'Microsoft.EventGrid/topics@2025-02-15' = {
   name: 'evgt-pgmove-${token}'
@@ -11,7 +14,21 @@ resource topic 'Microsoft.EventGrid/topics@2025-02-15' = {
     inputSchema: 'CloudEventSchemaV1_0'
     disableLocalAuth: true
     minimumTlsVersionAllowed: '1.2'
-    publicNetworkAccess: 'Enabled'
+    publicNetworkAccess: privateEndpoints ? 'Disabled' : 'Enabled'
+  }
+}
+
+// For who publishes. Subscriptions get their events as before: Event Grid sends them from its own network.
+module endpoint 'privateEndpoint.bicep' = if (privateEndpoints) {
+  name: 'privateEndpoint-topic'
+  params: {
+    location: location
+    tags: tags
+    targetId: topic.id
+    groupId: 'topic'
+    zoneName: 'privatelink.eventgrid.azure.net'
+    subnetId: endpointSubnetId
+    virtualNetworkId: virtualNetworkId
   }
 }
 

@@ -8,18 +8,6 @@ param endpointSubnetId string
 param virtualNetworkId string
 param workspaceId string
 
-var zoneName = 'privatelink.vaultcore.azure.net'
-
-module zone 'br/public:avm/res/network/private-dns-zone:0.7.1' = if (privateEndpoints) {
-  name: 'zone-vault'
-  params: {
-    name: zoneName
-    location: 'global'
-    tags: tags
-    virtualNetworkLinks: [{ virtualNetworkResourceId: virtualNetworkId, registrationEnabled: false }]
-  }
-}
-
 module vault 'br/public:avm/res/key-vault/vault:0.12.1' = {
   name: 'vault'
   params: {
@@ -33,19 +21,6 @@ module vault 'br/public:avm/res/key-vault/vault:0.12.1' = {
     enablePurgeProtection: true
     publicNetworkAccess: privateEndpoints ? 'Disabled' : 'Enabled'
     networkAcls: { bypass: 'AzureServices', defaultAction: privateEndpoints ? 'Deny' : 'Allow' }
-    privateEndpoints: privateEndpoints
-      ? [
-          {
-            service: 'vault'
-            subnetResourceId: endpointSubnetId
-            privateDnsZoneGroup: {
-              privateDnsZoneGroupConfigs: [
-                { privateDnsZoneResourceId: resourceId('Microsoft.Network/privateDnsZones', zoneName) }
-              ]
-            }
-          }
-        ]
-      : []
     // Who read which secret, and when.
     diagnosticSettings: [{ workspaceResourceId: workspaceId, logCategoriesAndGroups: [{ categoryGroup: 'audit' }] }]
     roleAssignments: [
@@ -57,7 +32,19 @@ module vault 'br/public:avm/res/key-vault/vault:0.12.1' = {
       }
     ]
   }
-  dependsOn: [zone]
+}
+
+module endpoint 'privateEndpoint.bicep' = if (privateEndpoints) {
+  name: 'privateEndpoint-vault'
+  params: {
+    location: location
+    tags: tags
+    targetId: vault.outputs.resourceId
+    groupId: 'vault'
+    zoneName: 'privatelink.vaultcore.azure.net'
+    subnetId: endpointSubnetId
+    virtualNetworkId: virtualNetworkId
+  }
 }
 
 output name string = vault.outputs.name

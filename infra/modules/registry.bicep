@@ -3,6 +3,8 @@ param tags object
 param token string
 param principalId string
 
+// Public also with private endpoints: images are built by the registry's tasks, whose machines are outside of every
+// network (docs/security.md). Nobody gets an image without a login.
 resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' = {
   name: 'crpgmove${token}'
   location: location

@@ -20,18 +20,6 @@ var roles = [
   '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 ]
 
-module zones 'br/public:avm/res/network/private-dns-zone:0.7.1' = [
-  for service in services: if (privateEndpoints) {
-    name: 'zone-${service}'
-    params: {
-      name: 'privatelink.${service}.${environment().suffixes.storage}'
-      location: 'global'
-      tags: tags
-      virtualNetworkLinks: [{ virtualNetworkResourceId: virtualNetworkId, registrationEnabled: false }]
-    }
-  }
-]
-
 module account 'br/public:avm/res/storage/storage-account:0.27.1' = {
   name: 'storageAccount'
   params: {
@@ -47,30 +35,28 @@ module account 'br/public:avm/res/storage/storage-account:0.27.1' = {
     publicNetworkAccess: privateEndpoints ? 'Disabled' : 'Enabled'
     networkAcls: { bypass: 'AzureServices', defaultAction: privateEndpoints ? 'Deny' : 'Allow' }
     queueServices: { queues: [{ name: sessionsQueue }] }
-    privateEndpoints: privateEndpoints
-      ? map(range(0, length(services)), index => {
-          service: services[index]
-          subnetResourceId: endpointSubnetId
-          privateDnsZoneGroup: {
-            privateDnsZoneGroupConfigs: [
-              {
-                privateDnsZoneResourceId: resourceId(
-                  'Microsoft.Network/privateDnsZones',
-                  'privatelink.${services[index]}.${environment().suffixes.storage}'
-                )
-              }
-            ]
-          }
-        })
-      : []
     roleAssignments: map(roles, role => {
       roleDefinitionIdOrName: role
       principalId: principalId
       principalType: 'ServicePrincipal'
     })
   }
-  dependsOn: [zones]
 }
+
+module endpoints 'privateEndpoint.bicep' = [
+  for service in services: if (privateEndpoints) {
+    name: 'privateEndpoint-${service}'
+    params: {
+      location: location
+      tags: tags
+      targetId: account.outputs.resourceId
+      groupId: service
+      zoneName: 'privatelink.${service}.${environment().suffixes.storage}'
+      subnetId: endpointSubnetId
+      virtualNetworkId: virtualNetworkId
+    }
+  }
+]
 
 output name string = account.outputs.name
 output sessionsQueue string = sessionsQueue

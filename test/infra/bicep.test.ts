@@ -44,7 +44,7 @@ test('every bracket has its partner', () => {
 test('every parameter and variable is used', () => {
   for (const [name, { code, params, variables }] of files) {
     const unused = [...params.map((param) => param.name), ...variables].filter(
-      (word) => [...code.matchAll(new RegExp(`\\b${word}\\b(?!:)`, 'g'))].length < 2,
+      (word) => [...code.matchAll(new RegExp(`\\bin ${word}:|\\b${word}\\b(?!:)`, 'g'))].length < 2,
     );
     expect(unused, name).toEqual([]);
   }
@@ -153,6 +153,7 @@ const ROLES: Record<string, string> = {
   'd5a91429-5739-47e2-a06b-3470a27159e7': 'EventGrid Data Sender',
   '7f951dda-4ed3-4680-a7ca-43fe172d538d': 'AcrPull',
   '3913510d-42f4-4e42-8a64-420c390055eb': 'Monitoring Metrics Publisher',
+  'acdd72a7-3385-48ef-bd42-f606fba81ae7': 'Reader',
 };
 
 test('the identity has exactly the roles that docs/security.md lists', () => {
@@ -165,8 +166,61 @@ test('the identity has exactly the roles that docs/security.md lists', () => {
       infraCode.some(([, file]) => file.text.includes(name)),
       name,
     ).toBe(true);
-    expect(text, id).toContain(name);
+    expect(text, id).toContain(`| ${name} |`);
   }
+});
+
+test('servers are read where they are, and asked for only where they may be read', () => {
+  expect(main.code).toMatch(
+    /for \(serverGroup, index\) in serverGroups: \{\s+name: .*\n\s+scope: resourceGroup\(/,
+  );
+  // Without a scope of its own the role is given on the whole resource group, and on nothing above it.
+  const reader = fileOf('infra/modules/serverReader.bicep').code;
+  expect(reader).not.toMatch(/scope:|targetScope/);
+  expect(main.code).toContain("empty(serverGroups) ? {} : { PGMOVE_ARM_METADATA: 'true' }");
+  // A boolean as Bicep writes it ('True') is none of the values.
+  const lines = infraCode.flatMap(([, { code }]) => code.match(/PGMOVE_ARM_METADATA: .*/g) ?? []);
+  expect(lines).toHaveLength(2);
+  for (const line of lines) {
+    const values = [...line.matchAll(/'(\w+)'/g)].map(([, value]) => value);
+    expect(values).toContain('true');
+    for (const value of values) {
+      expect(ENVIRONMENT.PGMOVE_ARM_METADATA.safeParse(value).success, line).toBe(true);
+    }
+  }
+});
+
+/** https://learn.microsoft.com/azure/private-link/private-endpoint-dns */
+const ZONES = {
+  blob: 'privatelink.blob.${environment().suffixes.storage}',
+  queue: 'privatelink.queue.${environment().suffixes.storage}',
+  table: 'privatelink.table.${environment().suffixes.storage}',
+  vault: 'privatelink.vaultcore.azure.net',
+  topic: 'privatelink.eventgrid.azure.net',
+};
+
+test('what is reached by a private endpoint has its zone and is closed to the public', () => {
+  const zones: Record<string, string> = {};
+  const closed: string[] = [];
+  for (const [name, { code, modules }] of infraCode) {
+    const made = modules.filter(({ source }) => /network\/private-/.test(source));
+    expect(made.length, name).toBe(name.endsWith('/privateEndpoint.bicep') ? 2 : 0);
+    if (!modules.some(({ source }) => source === 'privateEndpoint.bicep')) continue;
+    closed.push(path.basename(name, '.bicep'));
+    expect(code, name).toContain("publicNetworkAccess: privateEndpoints ? 'Disabled' : 'Enabled'");
+    expect(code, name).toMatch(/(?:: |= )if \(privateEndpoints\) \{\s+name: 'privateEndpoint-/);
+    const found = /groupId: (\S+)\n\s+zoneName: '(.+)'\n/.exec(code);
+    const [, group = '', zone = ''] = found ?? [];
+    const services = /var services = \[(.+)\]/.exec(code)?.[1] ?? group;
+    for (const [, service = ''] of services.matchAll(/'(\w+)'/g)) {
+      zones[service] = zone.replace('${service}', service);
+    }
+  }
+  expect(zones).toEqual(ZONES);
+  // Each of them is asked for it, and gets the network.
+  const asked = main.modules.filter(({ params }) => params.includes('privateEndpoints'));
+  expect(asked.map(({ symbol }) => symbol).toSorted()).toEqual(closed.toSorted());
+  expect(main.code.match(/privateEndpoints: usePrivateEndpoints\n/g)).toHaveLength(asked.length);
 });
 
 test('nobody uses a key of the storage account, and no secret is a setting', () => {
