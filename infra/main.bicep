@@ -136,8 +136,8 @@ module serverReaders 'modules/serverReader.bicep' = [
   for (serverGroup, index) in serverGroups: {
     name: 'serverReader-${token}-${index}'
     scope: resourceGroup(
-      contains(serverGroup, '/') ? first(split(serverGroup, '/')) : subscription().subscriptionId,
-      last(split(serverGroup, '/'))
+      contains(serverGroup, '/') ? split(serverGroup, '/')[0] : subscription().subscriptionId,
+      last(split(serverGroup, '/'))!
     )
     params: { principalId: identity.outputs.principalId }
   }
