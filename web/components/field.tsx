@@ -1,5 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
+import { ShowButton } from './showButton.tsx';
+import { UNASSISTED } from './unassisted.ts';
 
 export interface FieldProps {
   label: string;
@@ -69,9 +71,7 @@ export function TextField(props: TextFieldProps) {
           inputMode={inputMode}
           required={isRequired}
           placeholder={placeholder}
-          autocomplete="off"
-          autocapitalize="off"
-          spellcheck={false}
+          {...UNASSISTED}
           onInput={(event) => onValue(event.currentTarget.value)}
         />
       )}
@@ -101,15 +101,7 @@ export function PasswordField({
             spellcheck={false}
             onInput={(event) => onValue(event.currentTarget.value)}
           />
-          <button
-            type="button"
-            class="button"
-            aria-pressed={isShown}
-            aria-label={`Show ${field.label.toLowerCase()}`}
-            onClick={() => setShown(!isShown)}
-          >
-            {isShown ? 'Hide' : 'Show'}
-          </button>
+          <ShowButton label={field.label} isShown={isShown} onShown={setShown} />
         </div>
       )}
     </Field>

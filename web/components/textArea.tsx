@@ -1,6 +1,8 @@
 import { useRef, useState } from 'preact/hooks';
 import { Field } from './field.tsx';
 import type { FieldProps } from './field.tsx';
+import { ShowButton } from './showButton.tsx';
+import { UNASSISTED } from './unassisted.ts';
 
 type TextAreaProps = FieldProps & {
   value: string;
@@ -9,7 +11,7 @@ type TextAreaProps = FieldProps & {
   isRequired?: boolean;
 };
 
-/** Several lines; `autocomplete` keeps browsers from storing them with the session. */
+/** Several lines. */
 export function TextArea({ value, onValue, rows = 4, isRequired, ...field }: TextAreaProps) {
   return (
     <Field {...field}>
@@ -20,9 +22,7 @@ export function TextArea({ value, onValue, rows = 4, isRequired, ...field }: Tex
           rows={rows}
           value={value}
           required={isRequired}
-          autocomplete="off"
-          autocapitalize="off"
-          spellcheck={false}
+          {...UNASSISTED}
           onInput={(event) => onValue(event.currentTarget.value)}
         />
       )}
@@ -61,7 +61,6 @@ export function PemField({
       input.value = '';
     }
   };
-  const name = field.label.toLowerCase();
   return (
     <Field {...field} error={fileProblem ?? field.error}>
       {(control) => (
@@ -71,30 +70,20 @@ export function PemField({
             class={`input input-code${isSecret && !isShown ? ' input-masked' : ''}`}
             rows={3}
             value={value}
-            autocomplete="off"
-            autocapitalize="off"
-            spellcheck={false}
+            {...UNASSISTED}
             onInput={(event) => take(event.currentTarget.value)}
           />
           <div class="input-group">
             <button
               type="button"
               class="button button-small"
-              aria-label={`Read ${name} from a file`}
+              aria-label={`Read ${field.label.toLowerCase()} from a file`}
               onClick={() => picker.current?.click()}
             >
               From a file …
             </button>
             {isSecret ? (
-              <button
-                type="button"
-                class="button button-small"
-                aria-pressed={isShown}
-                aria-label={`Show ${name}`}
-                onClick={() => setShown(!isShown)}
-              >
-                {isShown ? 'Hide' : 'Show'}
-              </button>
+              <ShowButton label={field.label} isShown={isShown} onShown={setShown} isSmall />
             ) : null}
             <input
               ref={picker}
