@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { appRoot } from '../cli/appRoot.ts';
+import { listenForInterrupts } from '../cli/terminal/interrupts.ts';
 import { parseBenchArguments, USAGE } from './arguments.ts';
 import type { BenchArguments } from './arguments.ts';
 import { runOfflineBench } from './offline/run.ts';
@@ -10,7 +11,7 @@ import type { ReportHeading } from './report.ts';
 import { saveResults } from './results.ts';
 import type { CaseResult } from './results.ts';
 
-const EXIT = { fine: 0, missed: 1, usage: 2, interrupted: 130 } as const;
+const EXIT = { fine: 0, missed: 1, usage: 2 } as const;
 
 const HEADINGS: Readonly<Record<BenchArguments['bench'], ReportHeading>> = {
   offline: {
@@ -45,7 +46,9 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return EXIT.fine;
   }
-  const signal = abortOnInterrupt();
+  // Everything that was started is ended on the way out; a second signal does not wait for it.
+  const { signal, exitCode } = listenForInterrupts();
+  signal.addEventListener('abort', () => note('stopping …'));
   try {
     const common = { ...wanted, parentFolder: wanted.folder, signal };
     const cases =
@@ -57,23 +60,11 @@ async function main(): Promise<number> {
     );
     return await conclude(wanted, cases);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    const code = exitCode();
+    if (code === undefined) throw error;
     note('stopped; servers, stack and dumps are removed');
-    return EXIT.interrupted;
+    return code;
   }
-}
-
-/** Everything that was started is ended on the way out; a second signal does not wait for it. */
-function abortOnInterrupt(): AbortSignal {
-  const controller = new AbortController();
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    note('stopping …');
-    controller.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return controller.signal;
 }
 
 async function conclude(wanted: BenchArguments, cases: readonly CaseResult[]): Promise<number> {

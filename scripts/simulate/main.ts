@@ -2,6 +2,7 @@
  * `npm run simulate -- [--databases N] [--tables N] [--terabytes N] [--jobs N] [--indexes N]`: prints what a
  * migration of that size costs; see simulate.ts.
  */
+import { listenForInterrupts } from '../../cli/terminal/interrupts.ts';
 import { parseSimulationArguments, USAGE } from './arguments.ts';
 import { simulationViewFor } from './progress.ts';
 import { report } from './report.ts';
@@ -9,9 +10,6 @@ import { simulate } from './simulate.ts';
 import type { SimulationOptions } from './simulate.ts';
 
 const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
-
-/** As shells count a death by these. */
-const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
 async function main(): Promise<number> {
   let wanted: SimulationOptions | undefined;
@@ -25,26 +23,21 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return EXIT.fine;
   }
-  let endedBy: keyof typeof EXIT_OF_SIGNAL | undefined;
-  const interrupt = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    // A second one changes nothing: what was started is killed at once, and that does not take long.
-    process.on(name, () => {
-      endedBy ??= name;
-      interrupt.abort();
-    });
-  }
+  const { signal, onSecond, exitCode } = listenForInterrupts();
+  // A second one changes nothing: what was started is killed at once, and that does not take long.
+  onSecond(() => undefined);
   const view = simulationViewFor(process.stderr);
   try {
-    const outcome = await simulate({ ...wanted, signal: interrupt.signal, view });
+    const outcome = await simulate({ ...wanted, signal, view });
     view.end();
     process.stdout.write(report(outcome));
     return outcome.state === 'Succeeded' ? EXIT.fine : EXIT.failed;
   } catch (error) {
     view.end();
-    if (endedBy === undefined) throw error;
+    const code = exitCode();
+    if (code === undefined) throw error;
     process.stderr.write('stopped; the host, the storage and the folder are removed\n');
-    return EXIT_OF_SIGNAL[endedBy];
+    return code;
   }
 }
 
