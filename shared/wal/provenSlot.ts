@@ -43,6 +43,9 @@ export interface ProvenSlot extends SystemIdentity {
 
 const POLL_MS = 50;
 
+/** Tables that one message names at most. */
+const MOST_NAMES = 5;
+
 /** Who stands in the way is told this often. */
 const TELL_MS = 3_000;
 
@@ -67,12 +70,13 @@ export async function createProvenSlot(options: ProvenSlotOptions): Promise<Prov
   try {
     for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       await dropSlot(control, options.slot, { signal: options.signal });
-      const before = await catalogFingerprint(control);
+      const before = await readCatalog(control);
       const made = await makeSlot(control, options, deadline);
       await waitForOlder(control, options, deadline);
       const canary = await sendCanary(control);
-      if ((await catalogFingerprint(control)) !== before) {
-        why = 'tables were created, altered or truncated meanwhile';
+      const changed = changedTables(before, await readCatalog(control));
+      if (changed.length > 0) {
+        why = describeChange(changed);
         continue;
       }
       const failure = await decode(control, options.slot, canary);
@@ -93,21 +97,45 @@ export async function createProvenSlot(options: ProvenSlotOptions): Promise<Prov
   }
 }
 
-/** Everything that decides how a row in the log is read. Temporary tables are not in the stream. */
-async function catalogFingerprint(session: PgSession): Promise<string> {
-  const { rows } = await session.query<{ fingerprint: string }>(
-    `select concat_ws(':', count(*), sum(pg_catalog.hashtext(line)),
-                      sum(pg_catalog.hashtext(line || '/'))) as fingerprint
-       from (select concat_ws('/', 'c', oid, relfilenode, relpersistence, relkind, relreplident) as line
-               from pg_catalog.pg_class
-              where relkind in ('r', 'p', 'm', 't') and relpersistence <> 't'
-              union all
-             select concat_ws('/', 'a', a.attrelid, a.attnum, a.attname, a.atttypid, a.attisdropped)
-               from pg_catalog.pg_attribute a
-               join pg_catalog.pg_class c on c.oid = a.attrelid
-              where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't' and a.attnum > 0) lines`,
+/** By the table's oid: its name, and everything that decides how its rows in the log are read. */
+type Catalog = ReadonlyMap<string, { name: string; state: string }>;
+
+/** Temporary tables are not in the stream. */
+async function readCatalog(session: PgSession): Promise<Catalog> {
+  const { rows } = await session.query<{ oid: string; name: string; state: string }>(
+    `select r.oid::text as oid, pg_catalog.format('%I.%I', n.nspname, r.relname) as name,
+            concat_ws('/', r.relfilenode, r.relpersistence, r.relkind, r.relreplident,
+                      t.oid, t.relfilenode, a.columns) as state
+       from pg_catalog.pg_class r
+       join pg_catalog.pg_namespace n on n.oid = r.relnamespace
+       left join pg_catalog.pg_class t on t.oid = r.reltoastrelid
+       left join (select attrelid, concat_ws(':', count(*), sum(pg_catalog.hashtext(line)),
+                                             sum(pg_catalog.hashtext(line || '/'))) as columns
+                    from (select attrelid, concat_ws('/', attnum, attname, atttypid, attisdropped) as line
+                            from pg_catalog.pg_attribute where attnum > 0) lines
+                   group by attrelid) a on a.attrelid = r.oid
+      where r.relkind in ('r', 'p', 'm') and r.relpersistence <> 't'`,
   );
-  return rows[0]?.fingerprint ?? '';
+  return new Map(rows.map(({ oid, ...table }) => [oid, table]));
+}
+
+/** Names of the tables that are not in both catalogs as they are in the other. */
+function changedTables(before: Catalog, after: Catalog): string[] {
+  const names = new Set<string>();
+  for (const [oid, { name, state }] of after) {
+    if (before.get(oid)?.state !== state) names.add(name);
+  }
+  for (const [oid, { name }] of before) if (!after.has(oid)) names.add(name);
+  return [...names].sort();
+}
+
+function describeChange(names: readonly string[]): string {
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return (
+    `${names.slice(0, MOST_NAMES).join(', ')}${more} ` +
+    `${names.length === 1 ? 'was' : 'were'} created, altered, truncated or dropped meanwhile. ` +
+    'Pause what does that until the slot is made'
+  );
 }
 
 /** Creates the slot within the time that is left. */

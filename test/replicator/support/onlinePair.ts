@@ -88,7 +88,7 @@ export async function beginStream(pair: OnlinePair): Promise<void> {
     applicationName: 'pgmove/test/slot',
     signal: AbortSignal.timeout(60_000),
     // Under load the catalog may change around its creation again and again.
-    maxAttempts: 50,
+    maxAttempts: 20,
   });
   const generation = pair.generation + 1;
   await withSession(pair.target, (session) => beginProgress(session, { ...proven, generation }));
