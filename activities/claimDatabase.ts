@@ -10,8 +10,13 @@ defineActivity(
   async ({ ref, owner, lane, sequence }, { stores, record }) => {
     const claimed = await claimNextDatabase(stores, ref.id, { owner, lane, sequence });
     if (claimed === undefined) return { database: null };
-    const { database, generation } = claimed;
-    return { database, isFresh: generation === 0, online: record.spec.mode === 'Online' };
+    const { database, generation } = claimed.record;
+    return {
+      database,
+      isFresh: generation === 0,
+      online: record.spec.mode === 'Online',
+      openDatabases: claimed.openDatabases,
+    };
   },
   // A database that is canceled alone, or all of them, still get their end from their own flow.
   { evenWhenCanceled: true },

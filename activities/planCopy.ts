@@ -27,7 +27,7 @@ import { openUnderSnapshot } from './steps/sourceSnapshot.ts';
  * same snapshot gives the same plan, which is written over.
  */
 defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
-  const { ref, database, generation, snapshot, jobs } = input;
+  const { ref, database, generation, snapshot, jobs, openDatabases } = input;
   await setOperation(env.stores, ref, database, 'Planning the copy');
   const schema = await readSchemaPart(env, 'copy', { database, generation });
   await using held = await activitySnapshot(env, database, snapshot);
@@ -53,6 +53,7 @@ defineActivity('planCopy', async (input, env): Promise<CopyPlan> => {
   const plan = planDatabase(ready, {
     spec: env.record.spec,
     jobs,
+    openDatabases,
     serverVersion: source.serverVersion,
     indexWork,
     defaultSearchPath: facts.defaultSearchPath,

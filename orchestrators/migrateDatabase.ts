@@ -83,7 +83,7 @@ function* copyGeneration(
   input: DatabaseOrchestration,
   generation: number,
 ): Flow<Copied> {
-  const { ref, database, jobs } = input;
+  const { ref, database, jobs, openDatabases } = input;
   const owner = context.df.instanceId;
   const awaited = yield* awaitSnapshot(context, input, generation);
   if ('lost' in awaited) return { next: 'again', message: awaited.lost };
@@ -92,7 +92,12 @@ function* copyGeneration(
   const schema = yield* callActivity(context, 'copySchema', scope);
   if (isSnapshotLost(schema)) return { next: 'again', message: schema.error.message };
   valueOf(schema);
-  const planned = yield* callActivity(context, 'planCopy', { ...scope, jobs, owner });
+  const planned = yield* callActivity(context, 'planCopy', {
+    ...scope,
+    jobs,
+    owner,
+    ...(openDatabases === undefined ? {} : { openDatabases }),
+  });
   if (isSnapshotLost(planned)) return { next: 'again', message: planned.error.message };
   const { laneCount } = valueOf(planned);
   const ended = yield* runCopyLanes(context, { ...scope, owner, laneCount });

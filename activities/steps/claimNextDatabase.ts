@@ -1,6 +1,12 @@
 import type { DatabaseClaim, DatabaseRecord } from '../../shared/contracts/records.ts';
 import type { Stores } from '../../shared/state/stores.ts';
 
+export interface ClaimedDatabase {
+  record: DatabaseRecord;
+  /** Databases of the migration that have not succeeded, this one among them. */
+  openDatabases: number;
+}
+
 /**
  * The largest database of the migration that no lane of this run has taken, and from now on the
  * claim's; undefined when there is none. The same claim gets the same database again.
@@ -9,10 +15,14 @@ export async function claimNextDatabase(
   { databases }: Pick<Stores, 'databases'>,
   migrationId: string,
   claim: DatabaseClaim,
-): Promise<DatabaseRecord | undefined> {
+): Promise<ClaimedDatabase | undefined> {
   const open = await databases.listOpen(migrationId, claim);
   const mine = open.find(({ isOfClaim }) => isOfClaim);
-  if (mine !== undefined) return await databases.get(migrationId, mine.database);
+  const openDatabases = open.length;
+  if (mine !== undefined) {
+    const record = await databases.get(migrationId, mine.database);
+    return record && { record, openDatabases };
+  }
   const candidates = open.filter(({ claimOwner }) => claimOwner !== claim.owner);
   for (const { database } of candidates.sort((a, b) => a.order - b.order)) {
     let isTaken = false;
@@ -21,7 +31,7 @@ export async function claimNextDatabase(
       isTaken = row.state !== 'Succeeded' && row.claim?.owner !== claim.owner;
       return isTaken ? { record: { ...row, claim } } : undefined;
     });
-    if (isTaken) return record;
+    if (isTaken && record !== undefined) return { record, openDatabases };
   }
   return undefined;
 }

@@ -20,6 +20,9 @@ const INDEX_UNITS_FROM_BYTES = 32 * 1024 * 1024;
 
 const BLOBS_AT_ONCE = 16;
 
+/** How much more help than its fair part of it a database is made ready for. */
+const HOPED_PARTS = 4;
+
 /** What all index builds of a migration may take on the target's machine together. */
 const INDEX_MEMORY_MB = 1024;
 
@@ -27,6 +30,8 @@ export interface DatabasePlanOptions {
   spec: Pick<MigrationSpec, 'mode' | 'jobs'>;
   /** Those of the database's lane. */
   jobs: number;
+  /** As it was claimed; absent: by a version that did not count them. */
+  openDatabases?: number | undefined;
   /** The source's, as in server_version_num. */
   serverVersion: number;
   indexWork: Readonly<Record<string, TableIndexWork>>;
@@ -44,10 +49,8 @@ export function planDatabase(
   tables: readonly PlannedTable[],
   options: DatabasePlanOptions,
 ): DatabasePlan {
-  const { spec, jobs, serverVersion, indexWork } = options;
-  // Offline, the jobs of databases that are done help with this one: its tables are split for all of them.
-  const helpedJobs = spec.mode === 'Offline' ? Math.max(jobs, spec.jobs) : jobs;
-  const batches = planBatches(tables, { jobs: helpedJobs, serverVersion });
+  const { jobs, spec, serverVersion, indexWork } = options;
+  const batches = planBatches(tables, { jobs: jobsToPlanFor(options), serverVersion });
   const indexCounts = tables.map(({ oid }) => indexWork[String(oid)]?.indexes.length ?? 0);
   const tuning = {
     hasManyIndexes: indexCounts.reduce((sum, count) => sum + count, 0) >= jobs,
@@ -55,6 +58,21 @@ export function planDatabase(
     defaultSearchPath: options.defaultSearchPath,
   };
   return { batches, planOf: (batch) => ({ ...batchPlan(batch, indexWork), ...tuning }) };
+}
+
+/**
+ * Offline, jobs that find no database of their own help with those that are left, so that tables are
+ * split for more than the database's own. While many databases are open such help is far away, and
+ * comes to all of them; and each part costs an activity.
+ */
+export function jobsToPlanFor({
+  spec,
+  jobs,
+  openDatabases = 1,
+}: Pick<DatabasePlanOptions, 'spec' | 'jobs' | 'openDatabases'>): number {
+  if (spec.mode !== 'Offline') return jobs;
+  const helped = Math.ceil((HOPED_PARTS * spec.jobs) / Math.max(1, openDatabases));
+  return Math.max(jobs, Math.min(spec.jobs, helped));
 }
 
 /** Gives how many lanes the batches can keep busy. A plan exists only while it is written. */

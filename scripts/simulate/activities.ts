@@ -96,9 +96,10 @@ fake('copySchema', nothing);
 
 // Divided by what the real one calls, so that its units are as many as that one's.
 fake('planCopy', async (input, { stores }, { spec }) => {
-  const { ref, database, jobs } = input;
+  const { ref, database, jobs, openDatabases } = input;
   const tables = tablesOf(simulation.size);
-  const plan = simulatedPlan(tables, { spec, jobs, indexes: simulation.indexes });
+  const { indexes } = simulation;
+  const plan = simulatedPlan(tables, { spec, jobs, openDatabases, indexes });
   const units = await writePlans(stores, input, plan);
   await stores.tables.putMany(ref.id, database, tableRecords(tables, plan.batches));
   const counts = { batchCount: plan.batches.length, tableCount: tables.length };

@@ -1,10 +1,15 @@
 import type { BatchPlan } from '../../activities/steps/batchPlan.ts';
-import { planDatabase } from '../../activities/steps/databasePlan.ts';
+import { jobsToPlanFor, planDatabase } from '../../activities/steps/databasePlan.ts';
 import type { DatabasePlan, DatabasePlanOptions } from '../../activities/steps/databasePlan.ts';
 import type { PlannedTable } from '../../shared/pg/copy/format.ts';
 import type { TableIndexWork } from '../../shared/pg/schema/plan.ts';
+import { tablesOf } from './sizes.ts';
+import type { Size } from './sizes.ts';
 
-export interface SimulatedPlanOptions extends Pick<DatabasePlanOptions, 'spec' | 'jobs'> {
+export interface SimulatedPlanOptions extends Pick<
+  DatabasePlanOptions,
+  'spec' | 'jobs' | 'openDatabases'
+> {
   /** Of each table. */
   indexes: number;
 }
@@ -21,6 +26,25 @@ export function simulatedPlan(
   );
   const serverVersion = SERVER_VERSION;
   return planDatabase(tables, { ...options, serverVersion, indexWork, defaultSearchPath: '' });
+}
+
+/** Units of work of all databases, if those that were begun first end first. */
+export function allUnits(size: Size, jobs: number, indexes: number): number {
+  const tables = tablesOf(size);
+  const lanes = Math.min(jobs, size.databases);
+  const spec = { mode: 'Offline', jobs } as const;
+  const known = new Map<number, number>();
+  let units = 0;
+  for (let begun = 0; begun < size.databases; begun += 1) {
+    const own = Math.floor(jobs / lanes) + (begun % lanes < jobs % lanes ? 1 : 0);
+    const openDatabases = size.databases - Math.max(0, begun + 1 - lanes);
+    const options = { spec, jobs: own, openDatabases, indexes };
+    const planned = jobsToPlanFor(options);
+    const count = known.get(planned) ?? unitCount(simulatedPlan(tables, options));
+    known.set(planned, count);
+    units += count;
+  }
+  return units;
 }
 
 /** Units of work that the plan comes to: its batches, then the indexes and the end of each large table. */

@@ -1,9 +1,8 @@
 import { createRate } from '../../cli/migrate/rate.ts';
 import { createLiveArea } from '../../cli/terminal/liveArea.ts';
 import { formatCount, formatDuration } from '../../cli/terminal/units.ts';
-import { simulatedPlan, unitCount } from './plans.ts';
+import { allUnits } from './plans.ts';
 import type { SimulationOptions } from './simulate.ts';
-import { tablesOf } from './sizes.ts';
 import type { Statistics } from './statistics.ts';
 
 /** How far a simulation is at one moment. */
@@ -32,8 +31,7 @@ export function createReporter({
   view,
 }: SimulationOptions): (counted?: Statistics) => void {
   const began = performance.now();
-  const plan = simulatedPlan(tablesOf(size), { spec: { mode: 'Offline', jobs }, jobs, indexes });
-  const units = size.databases * unitCount(plan);
+  const units = allUnits(size, jobs, indexes);
   return (counted) => {
     const count = (name: string) => counted?.functions[name]?.count ?? 0;
     const databasesDone = count('completeDatabase');

@@ -109,7 +109,9 @@ export interface ActivityMap {
   claimDatabase: {
     input: MigrationInput & { owner: string; lane: number; sequence: number };
     /** `isFresh`: no run has begun with it yet. */
-    output: { database: string; isFresh: boolean; online: boolean } | { database: null };
+    output:
+      | Pick<DatabaseOrchestration, 'database' | 'isFresh' | 'online' | 'openDatabases'>
+      | { database: null };
   };
   /** Where a lane that has no database of its own can help: the copy that has the most to do. */
   claimHelp: {
@@ -150,7 +152,11 @@ export interface ActivityMap {
   abandonCutover: { input: GenerationInput & { reason: string }; output: null };
   stopStream: { input: GenerationInput; output: null };
   copySchema: { input: SnapshotInput; output: null };
-  planCopy: { input: SnapshotInput & { jobs: number; owner: string }; output: CopyPlan };
+  planCopy: {
+    input: SnapshotInput &
+      Pick<DatabaseOrchestration, 'jobs' | 'openDatabases'> & { owner: string };
+    output: CopyPlan;
+  };
   copyBatch: { input: SnapshotInput & { batch: number; attempt: number }; output: BatchOutcome };
   buildIndex: { input: GenerationInput & { batch: number; index: number }; output: null };
   finishTable: { input: GenerationInput & { batch: number }; output: null };
@@ -223,6 +229,8 @@ export interface DatabaseOrchestration {
   /** No run has begun with the database yet: its snapshot can be asked for at once. */
   isFresh: boolean;
   online: boolean;
+  /** Databases of the migration that had not succeeded when this one was claimed; it is one of them. */
+  openDatabases?: number;
   /** Online: the copy is complete; go on at the cutover gate with the stream of this generation. */
   atGate?: number;
 }

@@ -37,10 +37,11 @@ test('lanes of several processes get each database once, the largest first', asy
       const claim = { owner: 'run', lane: number, sequence };
       const claimed = await claimNextDatabase(stores, migrationId, claim);
       if (claimed === undefined) return;
-      taken.push(claimed.database);
+      expect(claimed.openDatabases).toBe(12);
+      taken.push(claimed.record.database);
       // Whoever asks again, from any process, gets the same.
       const again = await claimNextDatabase(processes[0] ?? stores, migrationId, claim);
-      expect(again?.database).toBe(claimed.database);
+      expect(again).toEqual(claimed);
     }
   };
   await lane(0);
@@ -54,7 +55,7 @@ test('lanes of several processes get each database once, the largest first', asy
       sequence: 1,
     }),
   );
-  const names = (await Promise.all(claims)).map((row) => row?.database);
+  const names = (await Promise.all(claims)).map((claimed) => claimed?.record.database);
   expect(new Set(names)).toEqual(new Set(Array.from({ length: 12 }, (_, order) => nameOf(order))));
 });
 
@@ -72,14 +73,15 @@ test('a later run takes what has not succeeded; a claim is known after the succe
     record: { ...row, state: 'Failed', generation: 3 },
   }));
   const again = await claimNextDatabase(state.stores, migrationId, first);
-  expect(again?.database).toBe(nameOf(0));
+  expect([again?.record.database, again?.openDatabases]).toEqual([nameOf(0), 4]);
 
   const later = await claimNextDatabase(state.stores, migrationId, {
     owner: 'run-1',
     lane: 0,
     sequence: 1,
   });
-  expect([later?.database, later?.generation]).toEqual([nameOf(1), 3]);
+  expect([later?.record.database, later?.record.generation]).toEqual([nameOf(1), 3]);
+  expect(later?.openDatabases).toBe(3);
 });
 
 test('rows that were written without the columns are claimed as well', async () => {
@@ -100,7 +102,7 @@ test('rows that were written without the columns are claimed as well', async () 
   const claims = [1, 2, 3, 4].map((sequence) => ({ owner: 'run', lane: 0, sequence }));
   const names: (string | undefined)[] = [];
   for (const claim of claims) {
-    names.push((await claimNextDatabase(stores, migrationId, claim))?.database);
+    names.push((await claimNextDatabase(stores, migrationId, claim))?.record.database);
   }
   expect(names).toEqual([nameOf(0), nameOf(1), nameOf(2), undefined]);
 });

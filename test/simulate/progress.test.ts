@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { simulatedPlan, unitCount } from '../../scripts/simulate/plans.ts';
+import { allUnits, simulatedPlan, unitCount } from '../../scripts/simulate/plans.ts';
 import { createPlainView } from '../../scripts/simulate/progress.ts';
 import { tablesOf } from '../../scripts/simulate/sizes.ts';
 
@@ -42,4 +42,11 @@ test('the units of a database are those that the lanes will claim', () => {
   expect(tables.size).toBeGreaterThan(0);
   expect(unitCount(planned(8, 0))).toBe(helped.batches.length + tables.size);
   expect(unitCount(helped)).toBe(helped.batches.length + 3 * large.length);
+
+  // With one lane each database is planned for it alone; with four databases all four are for all jobs.
+  expect(allUnits({ databases: 1, tables: 500, bytes: 1e10 }, 8, 2)).toBe(unitCount(helped));
+  expect(allUnits({ databases: 4, tables: 2_000, bytes: 4e10 }, 8, 2)).toBe(4 * unitCount(helped));
+  // Of many, none has a table that is too large for its part of the help.
+  const many = { databases: 100, tables: 50_000, bytes: 1e12 };
+  expect(allUnits(many, 8, 2)).toBe(100 * unitCount(alone));
 });
