@@ -6,11 +6,14 @@ const SHORT_REST_MS = 1;
 /** Nobody waits longer than this for a change that has arrived. */
 export const LONG_REST_MS = 20;
 
-/** The source's pace is what it sent in at least this time: one burst is no backlog. */
+/** What the source sent is judged after at least this time. */
 const JUDGED_MS = 10;
 
+/** So long, about, the source's rate is remembered: one burst is no backlog, one pause not its end. */
+const MEMORY_MS = 50;
+
 /** A long rest that was in vain is not tried again before. */
-const SHORT_RESTS_MS = 100;
+const SHORT_RESTS_MS = 500;
 
 /**
  * How long a reader of a walsender rests when it has taken all there was.
@@ -25,14 +28,15 @@ const SHORT_RESTS_MS = 100;
 export class ReadPace {
   #restMs = SHORT_REST_MS;
   #shortUntil = 0;
-  #isFlood = false;
+  /** Bytes in a millisecond. */
+  #rate = 0;
   /** Taken since `#since`, a moment at which there was nothing more to take. */
   #bytes = 0;
   #since = 0;
 
   /** There is most likely more to come within LONG_REST_MS. */
   get isFlood(): boolean {
-    return this.#isFlood;
+    return this.#rate >= FLOOD_BYTES_PER_MS;
   }
 
   /**
@@ -47,9 +51,12 @@ export class ReadPace {
     if (!isAll) return 0;
     const ms = now - this.#since;
     if (ms < JUDGED_MS) return this.#restMs;
-    this.#isFlood = this.#bytes / ms >= FLOOD_BYTES_PER_MS;
-    if (!this.#isFlood && this.#restMs === LONG_REST_MS) this.#shortUntil = now + SHORT_RESTS_MS;
-    this.#restMs = this.#isFlood && now >= this.#shortUntil ? LONG_REST_MS : SHORT_REST_MS;
+    const forgotten = 1 - Math.exp(-ms / MEMORY_MS);
+    this.#rate += (this.#bytes / ms - this.#rate) * forgotten;
+    // After a longer time there was nothing to send; else the source may have waited for the reader.
+    const isInVain = this.#restMs === LONG_REST_MS && !this.isFlood && ms < 2 * LONG_REST_MS;
+    if (isInVain) this.#shortUntil = now + SHORT_RESTS_MS;
+    this.#restMs = this.isFlood && now >= this.#shortUntil ? LONG_REST_MS : SHORT_REST_MS;
     this.startAnew(now);
     return this.#restMs;
   }

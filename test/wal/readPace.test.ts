@@ -30,8 +30,16 @@ test('a reader rests long in a flood, and only there', () => {
   expect(fast.filter((rest) => rest < LONG_REST_MS).length).toBeLessThan(20);
   expect(pace.isFlood).toBe(true);
   const after = read(pace, (ms) => ms * SLOW, 1_600, 500);
-  expect(after.filter((rest) => rest === LONG_REST_MS).length).toBeLessThan(2);
+  expect(after.filter((rest) => rest === LONG_REST_MS).length).toBeLessThan(10);
   expect(pace.isFlood).toBe(false);
+});
+
+test('a flood that follows another one after a while is one from its first rests on', () => {
+  const pace = new ReadPace();
+  read(pace, (ms) => ms * FAST, 1_000, 200);
+  const again = read(pace, (ms, now) => (now < 5_001 ? 0 : ms * FAST), 5_000, 100);
+  expect(again.filter((rest) => rest < LONG_REST_MS).length).toBeLessThan(15);
+  expect(again.at(-1)).toBe(LONG_REST_MS);
 });
 
 test('one burst is no flood', () => {
