@@ -1,7 +1,7 @@
 // The first thing that every npm script of this project runs: it makes sure that packages,
 // PostgreSQL and the build are there, then starts the wanted program with a Node that is new
 // enough. It has no dependencies and runs on Node 20 too, because it is what installs the rest.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,6 @@ import { chromiumAdvice, findChromium, installChromium } from './bootstrap/chrom
 import { buildIfNeeded } from './build.mjs';
 import { findPostgres, installPostgres, installationAdvice } from './bootstrap/postgres.mjs';
 import { packagesAreCurrent, pinnedNode } from './bootstrap/packages.mjs';
-import { runInPlace } from './bootstrap/runInPlace.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const OLDEST_NODE = [22, 12];
@@ -62,11 +61,11 @@ async function main() {
   if (task.needsBrowser) prepareChromium();
   if (!buildIfNeeded(root, node)) process.exit(1);
   if (!existsSync(path.join(root, task.program[0]))) fail(`${task.program[0]} does not exist.`);
-  const [file, ...before] = task.program;
-  await runInPlace(node, [path.join(root, file), ...before, ...args], {
-    cwd: root,
-    env: environment,
-  });
+  await hand(
+    node,
+    [...task.program.map((part, index) => (index === 0 ? path.join(root, part) : part)), ...args],
+    environment,
+  );
 }
 
 /** `npm ci`, unless what is installed is what the lock file says. */
@@ -118,6 +117,20 @@ function prepareChromium() {
   if (findChromium() !== undefined) return;
   if (installChromium(note) && findChromium() !== undefined) return;
   fail(chromiumAdvice());
+}
+
+/** Runs the program in this one's place: signals are passed on, its exit code is ours. */
+async function hand(node, args, environment) {
+  const child = spawn(node, args, { cwd: root, stdio: 'inherit', env: environment });
+  // A terminal sends Ctrl-C to the whole group, so the child has it already; a signal by `kill`
+  // reaches only this process.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (status, signal) => resolve(status ?? (signal === 'SIGINT' ? 130 : 1)));
+  });
+  process.exit(code);
 }
 
 function note(text) {
