@@ -64,4 +64,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 \
     CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself, not npm: npm would not pass the signal on.
-CMD ["node", "dist/replicator/main.js"]
+CMD ["node", "--max-semi-space-size=32", "dist/replicator/main.js"]

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { appRoot } from '../../cli/appRoot.ts';
 import { startChildService } from '../../cli/stack/childService.ts';
 import type { ChildService } from '../../cli/stack/childService.ts';
+import { REPLICATOR_FLAGS } from '../../cli/stack/replicatorFlags.ts';
 import { startAzurite } from '../../scripts/azurite.ts';
 import { freePort } from '../../scripts/freePort.ts';
 
@@ -22,16 +23,21 @@ export async function startOnlineStack(parentFolder: string): Promise<OnlineStac
     AzureWebJobsStorage: azurite.connectionString,
     PGMOVE_SECRETS: `file:${path.join(folder, 'secrets')}`,
   };
-  const start = (name: string, args: readonly string[]): ChildService =>
+  const start = (
+    name: string,
+    args: readonly string[],
+    flags: readonly string[] = [],
+  ): ChildService =>
     startChildService({
       name,
       script: path.join(appRoot(), 'dist', name, 'main.js'),
       args,
+      flags,
       environment,
     });
   const port = await freePort();
   const host = start('host', ['--app-root', appRoot(), '--port', String(port)]);
-  const replicator = start('replicator', []);
+  const replicator = start('replicator', [], REPLICATOR_FLAGS);
   const stop = async (): Promise<void> => {
     await Promise.all([host.stop(), replicator.stop()]);
     await azurite.stop();

@@ -8,6 +8,8 @@ export interface ChildServiceOptions {
   name: string;
   script: string;
   args: readonly string[];
+  /** For Node itself. */
+  flags?: readonly string[];
   environment: NodeJS.ProcessEnv;
   /** Where its output goes; only its end is kept, for messages, when absent. */
   logFile?: string;
@@ -33,12 +35,16 @@ export interface ChildService {
 const LOG_TAIL = 4_000;
 
 export function startChildService(options: ChildServiceOptions): ChildService {
-  const child = spawn(process.execPath, [options.script, ...options.args], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Ctrl-C in the terminal is for the command, which stops its services in order.
-    detached: true,
-    env: options.environment,
-  });
+  const child = spawn(
+    process.execPath,
+    [...(options.flags ?? []), options.script, ...options.args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Ctrl-C in the terminal is for the command, which stops its services in order.
+      detached: true,
+      env: options.environment,
+    },
+  );
   const log = collectOutput(child, options.logFile);
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));

@@ -13,6 +13,7 @@ import {
 import { appRoot } from '../appRoot.ts';
 import { startChildService } from './childService.ts';
 import type { ChildService } from './childService.ts';
+import { REPLICATOR_FLAGS } from './replicatorFlags.ts';
 
 export interface WorkerGroup {
   runtime: string;
@@ -71,12 +72,18 @@ export async function startLocalStack(options: LocalStackOptions = {}): Promise<
       PGMOVE_SHUTDOWN_GRACE_SECONDS: process.env['PGMOVE_SHUTDOWN_GRACE_SECONDS'] ?? '0',
     };
     // All three start at once; the services get to know the storage when it is there.
-    const start = (name: string, warm: string, args: readonly string[]): ChildService => {
+    const start = (
+      name: string,
+      warm: string,
+      args: readonly string[],
+      flags: readonly string[] = [],
+    ): ChildService => {
       const dist = path.join(appRoot(), 'dist');
       const service = startChildService({
         name,
         script: path.join(dist, 'cli', 'stack', 'warmService.js'),
         args: [path.join(dist, name, 'main.js'), path.join(dist, warm), ...args],
+        flags,
         environment,
         logFile: path.join(logFolder, `${name}${suffix}.log`),
       });
@@ -85,7 +92,7 @@ export async function startLocalStack(options: LocalStackOptions = {}): Promise<
     };
     const port = String(options.port ?? 0);
     const host = start('host', 'host/host.js', ['--app-root', appRoot(), '--port', port]);
-    const replicator = start('replicator', 'replicator/service.js', []);
+    const replicator = start('replicator', 'replicator/service.js', [], REPLICATOR_FLAGS);
     if (group === undefined) {
       azurite = await startAzurite({
         ...(isPrivate ? {} : { folder: path.join(folder, 'azurite') }),

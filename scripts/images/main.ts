@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { appRoot } from '../../cli/appRoot.ts';
+import { REPLICATOR_FLAGS } from '../../cli/stack/replicatorFlags.ts';
 import { startAzurite } from '../azurite.ts';
 import { freePort } from '../freePort.ts';
 import { buildStages, inside } from './buildFolder.ts';
@@ -59,7 +60,7 @@ async function checkHealth(images: ReadonlyMap<string, BuiltImage>, folder: stri
     [
       'replicator',
       `http://127.0.0.1:${replicatorPort}/health`,
-      startPart(inside(replicator, '.'), ['dist/replicator/main.js'], {
+      startPart(inside(replicator, '.'), [...REPLICATOR_FLAGS, 'dist/replicator/main.js'], {
         ...environment(replicator),
         PGMOVE_METRICS_PORT: String(replicatorPort),
       }),

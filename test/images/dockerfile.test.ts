@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { REPLICATOR_FLAGS } from '../../cli/stack/replicatorFlags.ts';
 import { readIgnoreFile } from '../../scripts/images/ignoreFile.ts';
 import { readDockerfile } from '../../scripts/images/readDockerfile.ts';
 import type { ImageStage } from '../../scripts/images/readDockerfile.ts';
@@ -84,7 +85,7 @@ test('the replicator runs as nobody special, is asked for its health and told to
   expect(stepsOf('replicator', 'HEALTHCHECK')).toHaveLength(1);
   // A shell or npm in between would not pass SIGTERM on.
   expect(stepsOf('replicator', 'CMD').map(({ text }) => text)).toEqual([
-    '["node", "dist/replicator/main.js"]',
+    `[${['node', ...REPLICATOR_FLAGS, 'dist/replicator/main.js'].map((word) => `"${word}"`).join(', ')}]`,
   ]);
   expect(stepsOf('replicator', 'RUN')).toEqual([]);
 });

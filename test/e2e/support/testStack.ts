@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startChildService } from '../../../cli/stack/childService.ts';
 import type { ChildService } from '../../../cli/stack/childService.ts';
+import { REPLICATOR_FLAGS } from '../../../cli/stack/replicatorFlags.ts';
 import { startAzurite } from '../../../scripts/azurite.ts';
 import type { RunningAzurite } from '../../../scripts/azurite.ts';
 import {
@@ -83,6 +84,7 @@ export async function startTestStack(settings: NodeJS.ProcessEnv = {}): Promise<
       name: part,
       script,
       args,
+      flags: part === 'host' ? [] : REPLICATOR_FLAGS,
       environment: { ...environment, ...groupSettings(group), ...more },
       logFile: logFile(part, group),
     });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { REPLICATOR_FLAGS } from '../../../cli/stack/replicatorFlags.ts';
 import type { StreamReport } from '../../../replicator/stream/sourceWatch.ts';
 import { everything } from '../../pg/copy/copyPair.ts';
 import { MIGRATION_ID } from './onlinePair.ts';
@@ -30,6 +31,7 @@ export function startChildStream(pair: OnlinePair, options: ChildOptions = {}): 
   const child = spawn(
     process.execPath,
     [
+      ...REPLICATOR_FLAGS,
       path.join(import.meta.dirname, 'streamChild.mjs'),
       JSON.stringify({
         source: pair.source,
